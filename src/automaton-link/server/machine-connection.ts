@@ -1,0 +1,243 @@
+/**
+ * One socket of one machine: its order of speaking, its rates, its pings, its end.
+ */
+import type { RawData, WebSocket } from 'ws';
+import type { RegisteredMachine } from '../../purchase/store-port.ts';
+import type { CancelTimer, Clock, DurationMs } from '../../time.ts';
+import { type Answer, type CallOptions, Exchange, type IncomingCall } from '../exchange.ts';
+import { decodeFrame, encodeError } from '../frame.ts';
+import { type CallOf, isMachineAction, type MachineAction, type ServerAction } from '../messages.ts';
+import type { LinkLog, MachineLinkConfig } from './link-config.ts';
+import type { Rate } from './rate.ts';
+
+/** Frames that are none, before the connection is closed as broken. */
+const maxBadFrames = 5;
+/** Times over the rate within a minute, before it is closed. */
+const maxOverRate = 3;
+/** Unsent bytes of a machine that does not read, before it is cut. */
+const maxUnsentBytes = 65_536;
+/** Time for the closing handshake. */
+const closeMs = 2_000;
+
+/** A call of a machine. */
+export type MachineCall = Extract<IncomingCall, { action: MachineAction }>;
+
+/** What one connection needs. */
+export type ConnectionDeps = {
+  readonly config: MachineLinkConfig;
+  readonly clock: Clock;
+  readonly log: LinkLog;
+  readonly socket: WebSocket;
+  /** Name of this socket among all of all nodes. */
+  readonly name: string;
+  readonly machine: RegisteredMachine;
+  readonly mac: string;
+  readonly newMsgId: () => string;
+  readonly calls: Rate;
+  readonly requests: Rate;
+  readonly onCall: (connection: MachineConnection, call: MachineCall) => void;
+  readonly onClosed: (connection: MachineConnection) => void;
+  readonly onFrame: (frame: { machineId: string; to: 'machine' | 'server'; text: string }) => void;
+};
+
+/** Close codes of the link, section 2. */
+export type CloseCode = 1000 | 1002 | 1003 | 1011 | 4001 | 4003 | 4004 | 4008 | 4009 | 4029;
+
+/** A machine's socket from upgrade to close. */
+export class MachineConnection {
+  readonly name: string;
+  readonly machine: RegisteredMachine;
+  readonly mac: string;
+  /** Highest order number known to be used, as told in the answer to `hello`; no purchase exists above it. */
+  seqFloor = 0;
+  /** How long the machine may take to deliver, from `hello`. */
+  deliveryMs: DurationMs = 60_000;
+
+  readonly #deps: ConnectionDeps;
+  readonly #exchange: Exchange;
+  #stage: 'new' | 'greeting' | 'ready' | 'closing' = 'new';
+  #isClosed = false;
+  #orderInPlay: number | null = null;
+  #badFrames = 0;
+  #overRateAtMs: DurationMs[] = [];
+  #stopHello: CancelTimer;
+  #stopPing: CancelTimer = () => undefined;
+  #stopPong: CancelTimer = () => undefined;
+  #stopClose: CancelTimer = () => undefined;
+
+  constructor(deps: ConnectionDeps) {
+    this.#deps = deps;
+    this.name = deps.name;
+    this.machine = deps.machine;
+    this.mac = deps.mac;
+    this.#exchange = new Exchange({
+      clock: deps.clock,
+      newMsgId: deps.newMsgId,
+      send: (text) => this.#send(text),
+      serves: isMachineAction,
+      onCall: (call) => this.#take(call),
+      onBadFrame: (what) => this.#countBadFrame(what),
+      retryMs: deps.config.retryMs,
+    });
+    this.#stopHello = deps.clock.after(deps.config.helloMs, () => this.close(4004));
+    deps.socket.on('message', (raw, isBinary) => this.#read(raw, isBinary));
+    deps.socket.on('pong', () => this.#stopPong());
+    // ws reports broken and too long frames here and closes with 1002, 1007 or 1009 by itself.
+    deps.socket.on('error', (error) => deps.log.warn('link_socket_error', { ...this.#names(), error: error.message }));
+    deps.socket.on('close', (code) => this.#end(code));
+    this.#planPing();
+  }
+
+  /** True from the answered `hello` until the connection closes. */
+  get isReady(): boolean {
+    return this.#stage === 'ready';
+  }
+
+  /** The order that this machine waits for or delivers, or null. */
+  get orderInPlay(): number | null {
+    return this.#orderInPlay;
+  }
+
+  /** An order began, or went on. */
+  play(orderSeq: number): void {
+    this.#orderInPlay = orderSeq;
+    this.#planPing();
+  }
+
+  /** This order has ended; another one in play is left alone. */
+  endPlay(orderSeq: number): void {
+    if (this.#orderInPlay !== orderSeq) return;
+    this.#orderInPlay = null;
+    this.#planPing();
+  }
+
+  /** `hello` was answered well: everything else may follow. */
+  greeted(hello: CallOf<'hello'>): void {
+    this.deliveryMs = hello.caps.deliveryMs;
+    this.#stopHello();
+    if (this.#stage !== 'closing') this.#stage = 'ready';
+  }
+
+  /** `hello` could not be answered yet; the machine says it again. */
+  notGreeted(): void {
+    if (this.#stage === 'greeting') this.#stage = 'new';
+  }
+
+  /** Calls the machine; `unsent` before `hello` and after the end. */
+  call<A extends ServerAction>(action: A, content: CallOf<A>, options: CallOptions<A>): Promise<Answer<A>> {
+    if (this.#stage !== 'ready') return Promise.resolve({ kind: 'unsent' });
+    return this.#exchange.call(action, content, options);
+  }
+
+  /** Ends the connection with a code that tells the machine what to do next. */
+  close(code: CloseCode): void {
+    if (this.#stage === 'closing') return;
+    this.#stage = 'closing';
+    this.#deps.log.info('link_closing', { ...this.#names(), code });
+    this.#deps.socket.close(code);
+    this.#stopClose = this.#deps.clock.after(closeMs, () => this.#deps.socket.terminate());
+  }
+
+  #names(): { machineId: string; socket: string } {
+    return { machineId: this.machine.machineId, socket: this.name };
+  }
+
+  #send(text: string): void {
+    const { socket } = this.#deps;
+    if (socket.readyState !== socket.OPEN) return;
+    if (socket.bufferedAmount > maxUnsentBytes) {
+      this.#deps.log.warn('link_not_read', this.#names());
+      socket.terminate();
+      return;
+    }
+    this.#deps.onFrame({ machineId: this.machine.machineId, to: 'machine', text });
+    socket.send(text);
+  }
+
+  #read(raw: RawData, isBinary: boolean): void {
+    if (this.#stage === 'closing') return;
+    if (isBinary || !Buffer.isBuffer(raw)) {
+      this.close(1003);
+      return;
+    }
+    const text = raw.toString('utf8');
+    this.#deps.onFrame({ machineId: this.machine.machineId, to: 'server', text });
+    const waitMs = this.#deps.calls.take(this.machine.machineId);
+    if (waitMs > 0 && this.#isRefusedByRate(text, waitMs)) return;
+    try {
+      this.#exchange.receive(text);
+    } catch (bug) {
+      this.#deps.log.error('link_frame_bug', { ...this.#names(), error: String(bug) });
+      this.close(1011);
+    }
+  }
+
+  /** Answers are always read: they are few, and losing an `accepted` would cost the payer an SMS of doubt. */
+  #isRefusedByRate(text: string, waitMs: DurationMs): boolean {
+    const frame = decodeFrame(text);
+    if (frame.ok && frame.value.kind !== 'call') return false;
+    if (frame.ok) this.#send(encodeError(frame.value.msgId, 'busy', 'too many calls', { retryMs: waitMs }));
+    this.#countOverRate();
+    return true;
+  }
+
+  #countOverRate(): void {
+    const now = this.#deps.clock.now();
+    this.#overRateAtMs = [...this.#overRateAtMs.filter((atMs) => now - atMs < 60_000), now];
+    if (this.#overRateAtMs.length >= maxOverRate) this.close(4029);
+  }
+
+  #countBadFrame(what: string): void {
+    this.#badFrames += 1;
+    this.#deps.log.warn('link_bad_frame', { ...this.#names(), what });
+    if (this.#badFrames >= maxBadFrames) this.close(1002);
+  }
+
+  #take(call: IncomingCall): void {
+    // The exchange serves machines' actions alone.
+    const taken = call as MachineCall;
+    if (taken.action === 'hello') this.#stage = this.#stage === 'new' ? 'greeting' : this.#stage;
+    else if (this.#stage === 'new' || (this.#stage === 'greeting' && taken.action !== 'vend.request')) {
+      taken.answer({ kind: 'error', code: 'bad_message', what: 'hello comes first' });
+      return;
+    }
+    if (taken.action === 'vend.request') {
+      const waitMs = this.#deps.requests.take(this.machine.machineId);
+      if (waitMs > 0) {
+        taken.answer({ kind: 'error', code: 'busy', what: 'too many requests', details: { retryMs: waitMs } });
+        this.#countOverRate();
+        return;
+      }
+    }
+    this.#deps.onCall(this, taken);
+  }
+
+  #planPing(): void {
+    this.#stopPing();
+    if (this.#isClosed) return;
+    const { config, clock, socket } = this.#deps;
+    this.#stopPing = clock.after(this.#orderInPlay === null ? config.idlePingMs : config.pingMs, () => {
+      if (socket.readyState !== socket.OPEN) return;
+      socket.ping();
+      this.#stopPong();
+      this.#stopPong = clock.after(config.pongMs, () => {
+        this.close(4008);
+        // The other side does not answer: no handshake to wait for.
+        socket.terminate();
+      });
+      this.#planPing();
+    });
+  }
+
+  #end(code: number): void {
+    this.#isClosed = true;
+    this.#stage = 'closing';
+    this.#stopHello();
+    this.#stopPing();
+    this.#stopPong();
+    this.#stopClose();
+    this.#exchange.end();
+    this.#deps.log.info('link_closed', { ...this.#names(), code });
+    this.#deps.onClosed(this);
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * Coordinator, transition, commit: the whole machine. Loads a purchase, lets the rules decide, commits against the
+ * version that was read, and only then lets the world hear of it.
+ */
+import type { Clock, DurationMs } from '../time.ts';
+import {
+  type Effect,
+  type EffectKey,
+  isMachineEffect,
+  type KeyMaker,
+  keyPartsOf,
+  type LeasedEffect,
+  type PlannedEffect,
+} from './effect.ts';
+import type { PurchaseEvent } from './event.ts';
+import type { MachinePort } from './machine-port.ts';
+import type { OrderBoard } from './order-board-port.ts';
+import { type Attention, isEnded, type MachineId, type Purchase, type PurchaseId } from './purchase.ts';
+import type { Refusal } from './refusal.ts';
+import type { Rules } from './rules.ts';
+import type { EffectRow, Loaded, MachineStatement, PurchaseStore } from './store-port.ts';
+import type { EffectName, Step } from './step.ts';
+import { transition } from './transition.ts';
+
+/** An effect to be carried out by this node, with the purchase as it was committed. */
+export type OwnEffect = { readonly loaded: Loaded; readonly effect: LeasedEffect; readonly dueInMs: DurationMs };
+
+/** A state change, told once after its commit. */
+export type StateChange = { readonly loaded: Loaded; readonly event: string; readonly from: string | null };
+
+/** What the coordinator works with. */
+export type CoordinatorDeps = {
+  readonly store: PurchaseStore;
+  readonly board: OrderBoard;
+  readonly machines: Pick<MachinePort, 'holds' | 'deny'>;
+  readonly keyOf: KeyMaker;
+  readonly clock: Clock;
+  readonly rules: Rules;
+  /** First lease of an own effect, from its due time: the longest call budget and a little more. */
+  readonly leaseMs: DurationMs;
+  /** Carries out what this node has leased. */
+  readonly run: (effects: readonly OwnEffect[]) => void;
+  /** Tells the holder of the machine's socket, wherever it is, that effects are due. */
+  readonly nudge: (machineId: MachineId) => void;
+  readonly onChange: (change: StateChange) => void;
+  /** A failed word to the board or a bug; nothing is lost by it. */
+  readonly onTrouble: (what: string, id: PurchaseId, error: unknown) => void;
+};
+
+/** What became of an event. */
+export type Applied =
+  | { readonly kind: 'committed'; readonly loaded: Loaded }
+  | { readonly kind: 'already'; readonly loaded: Loaded }
+  | { readonly kind: 'noted'; readonly loaded: Loaded; readonly attention: Attention }
+  | { readonly kind: 'refund_due'; readonly loaded: Loaded }
+  | { readonly kind: 'refused'; readonly loaded: Loaded; readonly refusal: Refusal }
+  | { readonly kind: 'no_purchase' }
+  /** The race was lost five times: the caller tries again later. */
+  | { readonly kind: 'busy' };
+
+/** An event, or the event that follows from what is read (its `leftMs`, say). Null: nothing to say about it. */
+export type EventSource = PurchaseEvent | ((loaded: Loaded) => PurchaseEvent | null);
+
+/** Applies events. @throws Fault of the store; with `happened: unknown`, apply again: a repetition is harmless. */
+export interface Coordinator {
+  apply(id: PurchaseId, event: EventSource, statement?: MachineStatement): Promise<Applied>;
+  /** What begins: told to the world after commit 1. */
+  begun(loaded: Loaded, rows: readonly EffectRow[]): void;
+  /** Rows for the effects of a purchase, their keys made and their first leases decided. */
+  rowsOf(purchase: Purchase, planned: readonly PlannedEffect[]): readonly EffectRow[];
+  keyOfEffect(id: PurchaseId, effect: Effect): EffectKey;
+  /** The purchase as this node knows it, else as the journal does. */
+  load(id: PurchaseId): Promise<Loaded | null>;
+  reload(id: PurchaseId): Promise<Loaded | null>;
+  /** The machine has accepted: shown at once, committed with the result, or by itself after a second. */
+  accepted(id: PurchaseId): void;
+  isAccepted(id: PurchaseId): boolean;
+  /** Resolves at the next change of this purchase on this node, or after `withinMs`. */
+  changed(id: PurchaseId, withinMs: DurationMs): Promise<void>;
+}
+
+const MOST_RACES = 5;
+/** Effects due sooner than this stay with the node that planned them. */
+const OWN_WITHIN_MS: DurationMs = 3000;
+/** A result that comes sooner makes the commit of the acceptance unnecessary. */
+const ACCEPTANCE_ALONE_MS: DurationMs = 1000;
+/** Purchases remembered between their commits, so that the straight line reads nothing back. */
+const MOST_REMEMBERED = 10_000;
+
+type Remembered = { readonly loaded: Loaded; readonly atMs: DurationMs };
+
+/** Purchases of this node in memory. A stale one costs a lost race, never more. */
+function createMemory(clock: Clock): {
+  put(loaded: Loaded): void;
+  get(id: PurchaseId): Loaded | null;
+  forget(id: PurchaseId): void;
+} {
+  const kept = new Map<PurchaseId, Remembered>();
+  return {
+    put(loaded) {
+      kept.delete(loaded.purchase.id);
+      kept.set(loaded.purchase.id, { loaded, atMs: clock.now() });
+      const oldest = kept.size > MOST_REMEMBERED ? kept.keys().next() : null;
+      if (oldest !== null && oldest.done !== true) kept.delete(oldest.value);
+    },
+    get(id) {
+      const found = kept.get(id);
+      if (found === undefined) return null;
+      const since = clock.now() - found.atMs;
+      const { purchase, leftMs, sinceConfirmedMs, sinceEndedMs } = found.loaded;
+      return {
+        purchase,
+        leftMs: leftMs === null ? null : leftMs - since,
+        sinceConfirmedMs: sinceConfirmedMs + since,
+        sinceEndedMs: sinceEndedMs === null ? null : sinceEndedMs + since,
+      };
+    },
+    forget: (id) => {
+      kept.delete(id);
+    },
+  };
+}
+
+/** Those who wait for a purchase to change, on this node. */
+function createWatchers(clock: Clock): {
+  changed(id: PurchaseId, withinMs: DurationMs): Promise<void>;
+  tell(id: PurchaseId): void;
+} {
+  const waiting = new Map<PurchaseId, Set<() => void>>();
+  return {
+    changed: (id, withinMs) =>
+      new Promise((resolve) => {
+        const set = waiting.get(id) ?? new Set();
+        waiting.set(id, set);
+        const done = (): void => {
+          cancel();
+          set.delete(done);
+          if (set.size === 0 && waiting.get(id) === set) waiting.delete(id);
+          resolve();
+        };
+        const cancel = clock.after(Math.max(0, withinMs), done);
+        set.add(done);
+      }),
+    tell: (id) => {
+      for (const done of [...(waiting.get(id) ?? [])]) done();
+    },
+  };
+}
+
+/** The coordinator of one node. */
+export function createCoordinator(deps: CoordinatorDeps): Coordinator {
+  const memory = createMemory(deps.clock);
+  const watchers = createWatchers(deps.clock);
+  const acceptances = new Set<PurchaseId>();
+
+  const keyOfEffect = (id: PurchaseId, effect: Effect): EffectKey => {
+    const { operation, n } = keyPartsOf(effect);
+    return deps.keyOf(id, operation, n);
+  };
+  const keyOfName = (id: PurchaseId, name: EffectName): EffectKey =>
+    deps.keyOf(id, name.kind, 'n' in name ? name.n : 1);
+
+  const rowsOf = (purchase: Purchase, planned: readonly PlannedEffect[]): readonly EffectRow[] =>
+    planned.map(({ effect, dueInMs }) => ({
+      effect,
+      dueInMs,
+      key: keyOfEffect(purchase.id, effect),
+      isOwn: isMachineEffect(effect) ? deps.machines.holds(purchase.order.machineId) : dueInMs <= OWN_WITHIN_MS,
+    }));
+
+  async function load(id: PurchaseId): Promise<Loaded | null> {
+    return memory.get(id) ?? (await deps.store.load(id));
+  }
+
+  async function reload(id: PurchaseId): Promise<Loaded | null> {
+    const loaded = await deps.store.load(id);
+    if (loaded === null) memory.forget(id);
+    else memory.put(loaded);
+    return loaded;
+  }
+
+  async function apply(id: PurchaseId, source: EventSource, statement?: MachineStatement): Promise<Applied> {
+    for (let race = 0; race < MOST_RACES; race += 1) {
+      const loaded = race === 0 ? await load(id) : await reload(id);
+      if (loaded === null) return { kind: 'no_purchase' };
+      const event = typeof source === 'function' ? source(loaded) : source;
+      if (event === null) return { kind: 'already', loaded };
+      const decision = transition(loaded.purchase, event, deps.rules);
+      if (decision.kind !== 'step') return { ...decision, loaded };
+      const after = await commit(loaded, event, decision.step, statement ?? null);
+      if (after === 'statement_known') return { kind: 'already', loaded };
+      if (after !== 'lost_race') return { kind: 'committed', loaded: after };
+    }
+    return { kind: 'busy' };
+  }
+
+  async function commit(
+    loaded: Loaded,
+    event: PurchaseEvent,
+    step: Step,
+    statement: MachineStatement | null,
+  ): Promise<Loaded | 'lost_race' | 'statement_known'> {
+    const { id, version, state } = loaded.purchase;
+    const planned = rowsOf(step.after, step.planned);
+    let committed: 'committed' | 'lost_race' | 'statement_known';
+    try {
+      const answer = await deps.store.commit({
+        before: { id, version, state },
+        after: step.after,
+        event,
+        deadline: step.deadline,
+        planned,
+        dropped: step.dropped.map((name) => keyOfName(id, name)),
+        rescheduled: step.rescheduled.map((each) => ({ key: keyOfName(id, each.effect), dueInMs: each.dueInMs })),
+        onlyIfUnsent: step.onlyIfUnsent ? deps.keyOf(id, 'approve', 1) : null,
+        statement,
+        opened: step.opened,
+        closed: step.closed,
+        isLazy: step.isLazy,
+      });
+      committed = answer.kind;
+    } catch (error) {
+      // Whether it was executed is unknown: what this node remembers may be stale.
+      memory.forget(id);
+      throw error;
+    }
+    if (committed !== 'committed') return committed;
+    const after: Loaded = {
+      purchase: step.after,
+      leftMs: step.deadline === 'keep' ? loaded.leftMs : step.deadline,
+      sinceConfirmedMs: loaded.sinceConfirmedMs,
+      sinceEndedMs: isEnded(step.after) ? 0 : null,
+    };
+    announce(after, planned, event.type, loaded);
+    return after;
+  }
+
+  /** After the commit, and only then, the world hears of it. */
+  function announce(loaded: Loaded, rows: readonly EffectRow[], event: string, before: Loaded | null): void {
+    const { purchase } = loaded;
+    if (isEnded(purchase)) {
+      memory.forget(purchase.id);
+      acceptances.delete(purchase.id);
+    } else memory.put(loaded);
+    deps.onChange({ loaded, event, from: before?.purchase.state ?? null });
+    const own = rows.filter((row) => row.isOwn);
+    if (own.length > 0) deps.run(own.map((row) => ownEffect(loaded, row, deps.leaseMs)));
+    if (rows.some((row) => !row.isOwn && isMachineEffect(row.effect))) deps.nudge(purchase.order.machineId);
+    if (before !== null && before.purchase.state !== purchase.state) {
+      tellBoard(purchase, before).catch((error: unknown) => deps.onTrouble('board_not_told', purchase.id, error));
+    }
+    watchers.tell(purchase.id);
+  }
+
+  /** Once, without retry: the order's own deadline repairs a lost word. */
+  async function tellBoard(purchase: Purchase, before: Loaded): Promise<void> {
+    const { machineId, orderSeq } = purchase.order;
+    const orderLeftMs = before.purchase.facts.isLate ? 0 : (before.leftMs ?? 0);
+    const word = wordToBoard(purchase, orderLeftMs, deps.rules);
+    if (word === null) return;
+    if (word === 'release') {
+      await deps.board.release({ machineId, purchaseId: purchase.id, fromPaying: true });
+      return;
+    }
+    await deps.board.close({ machineId, orderSeq, why: purchase.state });
+    if (purchase.state === 'declined') await deps.machines.deny({ machineId, orderSeq, reason: 'not_paid' });
+  }
+
+  function accepted(id: PurchaseId): void {
+    if (acceptances.has(id)) return;
+    acceptances.add(id);
+    watchers.tell(id);
+    deps.clock.after(ACCEPTANCE_ALONE_MS, () => {
+      apply(id, { type: 'approval_accepted' }).catch((error: unknown) =>
+        deps.onTrouble('acceptance_not_recorded', id, error),
+      );
+    });
+  }
+
+  return {
+    apply,
+    begun: (loaded, rows) => announce(loaded, rows, 'confirmed', null),
+    rowsOf,
+    keyOfEffect,
+    load,
+    reload,
+    accepted,
+    isAccepted: (id) => acceptances.has(id),
+    changed: watchers.changed,
+  };
+}
+
+function ownEffect(loaded: Loaded, row: EffectRow, leaseMs: DurationMs): OwnEffect {
+  const { effect, key, dueInMs } = row;
+  const leased = { purchaseId: loaded.purchase.id, key, effect, tries: 1, maySent: false, leaseLeftMs: leaseMs };
+  return { loaded, effect: leased, dueInMs };
+}
+
+/** What the board needs to know of a state just entered: a decline frees the order, the first decision closes it. */
+function wordToBoard(purchase: Purchase, orderLeftMs: DurationMs, rules: Rules): 'release' | 'close' | null {
+  switch (purchase.state) {
+    case 'declined':
+      return purchase.facts.isOrderGone || orderLeftMs < rules.cutoffMs ? 'close' : 'release';
+    case 'in_doubt':
+    case 'settling':
+    case 'reversing':
+      return 'close';
+    case 'authorizing':
+    case 'validating':
+    case 'approving':
+    case 'vending':
+    case 'completed':
+    case 'reversed':
+      return null;
+  }
+}

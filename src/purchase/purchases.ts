@@ -1,0 +1,365 @@
+/**
+ * What phones and machines may ask of purchases, over coordinator, board and wallet.
+ */
+import { Fault } from '../result.ts';
+import { type Clock, type DurationMs, pause } from '../time.ts';
+import type { Coordinator } from './coordinator.ts';
+import type { EffectKey, KeyMaker } from './effect.ts';
+import type { Confirmed } from './event.ts';
+import type { OrderBoard, Taken } from './order-board-port.ts';
+import { eventOfValidate } from './outcome.ts';
+import type { PaymentPort, Secret, Terms } from './payment-port.ts';
+import type { MachineId, Order, Purchase, PurchaseId } from './purchase.ts';
+import type {
+  Confirmation,
+  ConfirmOutcome,
+  ConfirmRefusal,
+  Purchases,
+  PurchaseView,
+  StatementOutcome,
+  Validated,
+} from './purchases-port.ts';
+import { choosePlan, type Rules } from './rules.ts';
+import type { BeginCommit, Begun, Loaded, PurchaseStore, Subscribers } from './store-port.ts';
+import { begin } from './transition.ts';
+import { isTellable, viewOf } from './view.ts';
+
+/** What purchases work with. */
+export type PurchasesDeps = {
+  readonly coordinator: Coordinator;
+  readonly store: PurchaseStore;
+  readonly board: OrderBoard;
+  readonly subscribers: Subscribers;
+  /** The wallet that new purchases use, and every one that old ones name. */
+  readonly wallet: PaymentPort;
+  readonly walletOf: (provider: string) => PaymentPort;
+  readonly keyOf: KeyMaker;
+  /** Six characters for people, without 0, O, 1 and I. */
+  readonly newReference: () => string;
+  readonly clock: Clock;
+  readonly rules: Rules;
+  /** True while the machine's socket is on this node, so that its word is heard here. */
+  readonly holds: (machineId: MachineId) => boolean;
+  readonly onTrouble: (what: string, id: PurchaseId, error: unknown) => void;
+};
+
+/** How long a confirmation waits for the answer of commit 1 before "in progress" is said. */
+const CONFIRM_BUDGET_MS: DurationMs = 6000;
+const CONFIRM_RETRY_MS: DurationMs = 500;
+/** How often a purchase whose machine is elsewhere is read again while a dialog waits for it. */
+const ELSEWHERE_MS: DurationMs = 1000;
+
+/** Money, terms and text of a purchase, the same in every call to the wallet. */
+export function termsOf(purchase: Purchase, payer: string): Terms {
+  const { order } = purchase;
+  return {
+    purchaseId: purchase.id,
+    payer,
+    operator: order.operatorAccount,
+    machineNumber: order.machineNumber,
+    price: order.price,
+    plan: purchase.plan,
+  };
+}
+
+/** The face of the purchases of one node. */
+export function createPurchases(deps: PurchasesDeps): Purchases {
+  const view = (loaded: Loaded): PurchaseView => viewOf(loaded, deps.coordinator.isAccepted(loaded.purchase.id));
+  return {
+    check: (payer, price) => deps.wallet.check({ payer, price }),
+    confirm: (confirmation) => confirm(deps, confirmation, view),
+    giveValidation: (id, answer) => giveValidation(deps, id, answer, view),
+    outcome: (id, withinMs) => outcome(deps, id, withinMs, view),
+    view: async (id) => {
+      const loaded = await deps.coordinator.load(id);
+      return loaded === null ? null : view(loaded);
+    },
+    recentOf: async (payerId, withinMs) => (await deps.store.recentOfPayer(payerId, withinMs, 5)).map(view),
+    told: (id, template) => deps.store.finish(id, deps.keyOf(id, 'notify', template)),
+    ofOrder: async (machineId, orderSeq) => {
+      const loaded = await deps.store.ofOrder(machineId, orderSeq);
+      return loaded === null ? null : view(loaded);
+    },
+    liveOfMachine: async (machineId) => (await deps.store.liveOfMachine(machineId)).map(view),
+    seqFloorOf: (machineId) => deps.store.seqFloorOf(machineId),
+    approvalIdOf: (id) => deps.keyOf(id, 'approve', 1),
+    recordStatement: (statement) => recordStatement(deps, statement),
+    noteAccepted: (machineId, orderSeq, approvalId) => noteAccepted(deps, machineId, orderSeq, approvalId),
+  };
+}
+
+/** Takes the order, then commit 1; what was taken for nothing is released. */
+async function confirm(
+  deps: PurchasesDeps,
+  confirmation: Confirmation,
+  view: (loaded: Loaded) => PurchaseView,
+): Promise<ConfirmOutcome> {
+  const { purchaseId, orderSeq } = confirmation;
+  const { machineId } = confirmation.machine;
+  let taken: Taken;
+  try {
+    taken = await deps.board.takeForPayment({ machineId, purchaseId, orderSeq, minLeftMs: deps.rules.cutoffMs });
+  } catch {
+    // The board moves no money: whatever it did lapses by itself.
+    return { kind: 'refused', reason: 'service_down' };
+  }
+  if (!('leftMs' in taken)) return { kind: 'refused', reason: refusalOfTaken(taken) };
+  const event = confirmedOf(deps, confirmation, taken.leftMs);
+  const beginning = begin(event, deps.rules);
+  if (!beginning.ok) {
+    await release(deps, confirmation);
+    return { kind: 'refused', reason: 'too_late' };
+  }
+  const { purchase, effects, deadlineMs } = beginning.value;
+  const commit: BeginCommit = { purchase, event, effects: deps.coordinator.rowsOf(purchase, effects), deadlineMs };
+  const begun = await beginUntilKnown(deps, confirmation, commit);
+  if (begun === 'unknown') return { kind: 'unknown', reference: event.reference };
+  if (begun === 'service_down') return { kind: 'refused', reason: 'service_down' };
+  if (begun.kind === 'begun') return { kind: 'begun', view: view(loadedOf(commit)) };
+  if (begun.kind === 'exists') return { kind: 'exists', view: view(begun.loaded) };
+  return { kind: 'refused', reason: await refusalOfBegun(deps, confirmation, begun) };
+}
+
+function confirmedOf(deps: PurchasesDeps, confirmation: Confirmation, leftMs: DurationMs): Confirmed {
+  const { machine, order, orderSeq, productName, channel, payerId, purchaseId } = confirmation;
+  const { capabilities, name } = deps.wallet;
+  const { deliveryMs, orderId, item, amountMinor, currency } = order;
+  const { plan, holdMs } = choosePlan({ rules: deps.rules, capabilities, leftMs, deliveryMs });
+  const bought: Order = {
+    machineId: machine.machineId,
+    machineNumber: machine.number,
+    operatorId: machine.operatorId,
+    operatorAccount: machine.operatorAccount,
+    orderSeq,
+    orderId,
+    item,
+    productName,
+    price: { minor: amountMinor, currency },
+    deliveryMs,
+  };
+  return {
+    type: 'confirmed',
+    id: purchaseId,
+    reference: deps.newReference(),
+    order: bought,
+    payerId,
+    channel,
+    plan,
+    wallet: {
+      provider: name,
+      resendsByKey: capabilities.replay !== 'none',
+      reversesByKey: capabilities.reverseByKey,
+      maxPendingMs: capabilities.maxPendingMs,
+    },
+    holdMs,
+    leftMs,
+  };
+}
+
+/**
+ * Commit 1. An absent row proves nothing while the first statement may still be running, so the same one is sent again
+ * until a row or a refusal answers (edge 29); after the budget the payer is told the truth, and it goes on without him.
+ */
+async function beginUntilKnown(
+  deps: PurchasesDeps,
+  confirmation: Confirmation,
+  commit: BeginCommit,
+): Promise<Begun | 'unknown' | 'service_down'> {
+  const startMs = deps.clock.now();
+  let mayHaveBegun = false;
+  for (;;) {
+    try {
+      const begun = await deps.store.begin(commit);
+      return announceBegun(deps, commit, begun, mayHaveBegun);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      mayHaveBegun ||= error.happened === 'unknown';
+    }
+    if (!mayHaveBegun) {
+      await release(deps, confirmation);
+      return 'service_down';
+    }
+    if (deps.clock.now() - startMs > CONFIRM_BUDGET_MS) {
+      void findOutLater(deps, confirmation, commit, startMs);
+      return 'unknown';
+    }
+    await pause(deps.clock, CONFIRM_RETRY_MS);
+  }
+}
+
+/** The first lease of the effects is this node's also when the first answer was lost. */
+function announceBegun(deps: PurchasesDeps, commit: BeginCommit, begun: Begun, mayHaveBegun: boolean): Begun {
+  const isOurs =
+    begun.kind === 'begun' || (mayHaveBegun && begun.kind === 'exists' && begun.loaded.purchase.version === 1);
+  if (isOurs) deps.coordinator.begun(loadedOf(commit), commit.effects);
+  return begun;
+}
+
+async function findOutLater(
+  deps: PurchasesDeps,
+  confirmation: Confirmation,
+  commit: BeginCommit,
+  startMs: DurationMs,
+): Promise<void> {
+  const { purchase, deadlineMs } = commit;
+  while (deps.clock.now() - startMs < deadlineMs - deps.rules.cutoffMs) {
+    await pause(deps.clock, CONFIRM_RETRY_MS * 4);
+    try {
+      const begun = await deps.store.begin(commit);
+      announceBegun(deps, commit, begun, true);
+      if (begun.kind !== 'begun' && begun.kind !== 'exists') await refusalOfBegun(deps, confirmation, begun);
+      return;
+    } catch (error) {
+      deps.onTrouble('confirmation_unanswered', purchase.id, error);
+    }
+  }
+}
+
+function loadedOf(commit: BeginCommit): Loaded {
+  return { purchase: commit.purchase, leftMs: commit.deadlineMs, sinceConfirmedMs: 0, sinceEndedMs: null };
+}
+
+function refusalOfTaken(taken: Exclude<Taken, { leftMs: DurationMs }>): ConfirmRefusal {
+  switch (taken.kind) {
+    case 'lost':
+      return 'taken';
+    case 'replaced':
+    case 'closed':
+      return 'order_changed';
+    case 'expired':
+    case 'late':
+      return 'too_late';
+    case 'none':
+      return 'order_gone';
+  }
+}
+
+/** The order goes back to the board; one that a live purchase holds is marked as being paid again (edge 24). */
+async function refusalOfBegun(
+  deps: PurchasesDeps,
+  confirmation: Confirmation,
+  begun: Exclude<Begun, { kind: 'begun' | 'exists' }>,
+): Promise<ConfirmRefusal> {
+  await release(deps, confirmation);
+  switch (begun.kind) {
+    case 'order_taken': {
+      const { machineId } = confirmation.machine;
+      const holder = begun.by?.purchase;
+      if (holder !== undefined && begun.by?.leftMs !== null) {
+        const take = { machineId, purchaseId: holder.id, orderSeq: confirmation.orderSeq, minLeftMs: 0 };
+        await deps.board.takeForPayment(take).catch((error: unknown) =>
+          deps.onTrouble('board_not_told', holder.id, error),
+        );
+      }
+      return 'taken';
+    }
+    case 'order_over':
+      return 'order_changed';
+    case 'machine_suspended':
+    case 'machine_unknown':
+      return 'machine_suspended';
+  }
+}
+
+async function release(deps: PurchasesDeps, confirmation: Confirmation): Promise<void> {
+  const { purchaseId, machine } = confirmation;
+  try {
+    await deps.board.release({ machineId: machine.machineId, purchaseId, fromPaying: true });
+  } catch (error) {
+    deps.onTrouble('board_not_told', purchaseId, error);
+  }
+}
+
+/** The attempt is committed before the wallet hears the secret, and the secret is nowhere but in this call. */
+async function giveValidation(
+  deps: PurchasesDeps,
+  id: PurchaseId,
+  answer: Secret,
+  view: (loaded: Loaded) => PurchaseView,
+): Promise<Validated> {
+  try {
+    const given = await deps.coordinator.apply(id, (loaded) => ({
+      type: 'validation_given',
+      leftMs: loaded.leftMs ?? 0,
+    }));
+    if (given.kind === 'no_purchase' || given.kind === 'busy') return { kind: 'service_down' };
+    if (given.kind !== 'committed') return { kind: 'not_passed_on', view: view(given.loaded) };
+    const { purchase } = given.loaded;
+    const payer = await deps.subscribers.msisdnOf(purchase.payerId);
+    const result = await deps.walletOf(purchase.wallet.provider).validate({
+      key: deps.keyOf(id, 'validate', purchase.facts.validateAttempts),
+      terms: termsOf(purchase, payer),
+      ref: purchase.facts.walletRef ?? '',
+      answer,
+    });
+    const applied = await deps.coordinator.apply(id, (loaded) => eventOfValidate(result, loaded.leftMs ?? 0));
+    const isOpen = result.kind === 'pending' || result.kind === 'unknown' || result.kind === 'not_found';
+    const after = applied.kind === 'no_purchase' || applied.kind === 'busy' ? given.loaded : applied.loaded;
+    return { kind: isOpen ? 'unanswered' : 'passed_on', view: view(after) };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    const loaded = await deps.coordinator.load(id).catch(() => null);
+    return loaded === null ? { kind: 'service_down' } : { kind: 'unanswered', view: view(loaded) };
+  }
+}
+
+async function outcome(
+  deps: PurchasesDeps,
+  id: PurchaseId,
+  withinMs: DurationMs,
+  view: (loaded: Loaded) => PurchaseView,
+): Promise<PurchaseView | null> {
+  const untilMs = deps.clock.now() + withinMs;
+  for (;;) {
+    const loaded = await deps.coordinator.load(id);
+    if (loaded === null) return null;
+    const seen = view(loaded);
+    const leftMs = untilMs - deps.clock.now();
+    if (isTellable(seen) || leftMs <= 0) return seen;
+    const isHere = deps.holds(loaded.purchase.order.machineId);
+    await deps.coordinator.changed(id, isHere ? leftMs : Math.min(leftMs, ELSEWHERE_MS));
+    if (!isHere) await deps.coordinator.reload(id);
+  }
+}
+
+/** Stored once, applied when it is about this purchase's approval, kept for a person when it contradicts. */
+async function recordStatement(
+  deps: PurchasesDeps,
+  said: Parameters<Purchases['recordStatement']>[0],
+): Promise<StatementOutcome> {
+  const { statement, event, approvalId } = said;
+  try {
+    const loaded = await deps.store.ofOrder(statement.machineId, statement.orderSeq);
+    if (loaded === null) {
+      await deps.store.keepStatement(statement, null, []);
+      return { kind: 'recorded', hasLivePurchase: false };
+    }
+    const { id } = loaded.purchase;
+    const hasLivePurchase = loaded.leftMs !== null;
+    if (approvalId !== null && approvalId !== deps.keyOf(id, 'approve', 1)) {
+      await deps.store.keepStatement(statement, id, ['contradicting_result']);
+      return { kind: 'recorded', hasLivePurchase };
+    }
+    const applied = await deps.coordinator.apply(id, event, statement);
+    if (applied.kind === 'busy') return { kind: 'busy' };
+    if (applied.kind !== 'committed') {
+      const isOdd = applied.kind === 'noted' || applied.kind === 'refused';
+      await deps.store.keepStatement(statement, id, isOdd ? ['contradicting_result'] : []);
+    }
+    return { kind: 'recorded', hasLivePurchase };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { kind: 'busy' };
+  }
+}
+
+async function noteAccepted(
+  deps: PurchasesDeps,
+  machineId: MachineId,
+  orderSeq: number,
+  approvalId: EffectKey,
+): Promise<void> {
+  const loaded = await deps.store.ofOrder(machineId, orderSeq);
+  if (loaded === null || loaded.purchase.state !== 'approving') return;
+  if (approvalId === deps.keyOf(loaded.purchase.id, 'approve', 1)) deps.coordinator.accepted(loaded.purchase.id);
+}

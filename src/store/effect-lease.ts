@@ -1,0 +1,91 @@
+/**
+ * Leases on effects: who may carry one out, until when, and with which fencing token. Fencing guards scheduling, never
+ * facts: what a worker learned outside is offered to the state machine also after its lease was lost.
+ */
+import type { PurchaseStore } from '../purchase/store-port.ts';
+import { inMs } from './commit-statement.ts';
+import type { CommitCounter } from './commit-counter.ts';
+import type { JournalPool, Sql, Statement } from './journal-pool.ts';
+import { effectOfRow } from './record.ts';
+
+/** The part of the journal that deals with leases. */
+export type EffectLeases = Pick<PurchaseStore, 'takeDue' | 'takeForMachines' | 'reschedule' | 'finish' | 'effectsOf'>;
+
+const LONGEST_ERROR = 200;
+
+function effectColumns(sql: Sql): Statement {
+  return sql`e.purchase_id, e.key, e.kind, e.payload, e.tries, e.may_sent,
+    (extract(epoch FROM e.due_at - now()) * 1000)::float8 AS lease_left_ms`;
+}
+
+/** Take-over of due effects that need no socket. Two takers never wait for each other and never take the same. */
+export function takeDueStatement(sql: Sql, node: string, limit: number, leaseMs: number): Statement {
+  return sql`UPDATE effects e SET tries = e.tries + 1, lease_owner = ${node}, due_at = ${inMs(sql, leaseMs)}
+FROM (
+  SELECT purchase_id, key FROM effects WHERE machine_id IS NULL AND due_at <= now()
+  ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED) d
+WHERE e.purchase_id = d.purchase_id AND e.key = d.key RETURNING ${effectColumns(sql)}`;
+}
+
+/**
+ * Take-over by the holder of the machines' sockets: what is due, and what another node leased, since a lease ends with
+ * the socket. An approval counts as sent from this commit on.
+ */
+export function takeForMachinesStatement(
+  sql: Sql,
+  node: string,
+  machineIds: readonly string[],
+  limit: number,
+  leaseMs: number,
+): Statement {
+  return sql`UPDATE effects e SET tries = e.tries + 1, lease_owner = ${node}, due_at = ${inMs(sql, leaseMs)},
+  may_sent = e.may_sent OR e.kind = 'approve'
+FROM (
+  SELECT purchase_id, key FROM effects
+  WHERE machine_id = ANY(${[...machineIds]}::text[]) AND (due_at <= now() OR lease_owner <> ${node})
+  ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED) d
+WHERE e.purchase_id = d.purchase_id AND e.key = d.key RETURNING ${effectColumns(sql)}`;
+}
+
+/** Leases over PostgreSQL. */
+export function createEffectLeases(pool: JournalPool, node: string, commits: CommitCounter): EffectLeases {
+  return {
+    async takeDue(limit, leaseMs) {
+      const rows = await pool.rows((sql) => takeDueStatement(sql, node, limit, leaseMs));
+      commits.flushed(rows);
+      return rows.map(effectOfRow);
+    },
+
+    async takeForMachines(machineIds, limit, leaseMs) {
+      if (machineIds.length === 0) return [];
+      const rows = await pool.rows((sql) => takeForMachinesStatement(sql, node, machineIds, limit, leaseMs));
+      commits.flushed(rows);
+      return rows.map(effectOfRow);
+    },
+
+    async reschedule(effect, dueInMs, why) {
+      const rows = await pool.rows(
+        (sql) => sql`UPDATE effects SET due_at = ${inMs(sql, dueInMs)}, lease_owner = NULL, last_error = ${why.slice(0, LONGEST_ERROR)}
+WHERE purchase_id = ${effect.purchaseId}::uuid AND key = ${effect.key}::uuid AND tries = ${effect.tries}::int RETURNING key`,
+      );
+      commits.flushed(rows);
+      return rows.length === 1;
+    },
+
+    async finish(id, key) {
+      // Lazily: after a crash a text may go out twice; money never hangs on it.
+      const rows = await pool.rows(
+        (sql) => sql`WITH done AS (DELETE FROM effects WHERE purchase_id = ${id}::uuid AND key = ${key}::uuid RETURNING key)
+SELECT key, set_config('synchronous_commit', 'off', true) FROM done`,
+      );
+      commits.lazy(rows);
+    },
+
+    async effectsOf(id) {
+      const rows = await pool.rows(
+        (sql) => sql`SELECT ${effectColumns(sql)} FROM effects e WHERE e.purchase_id = ${id}::uuid ORDER BY e.created_at, e.due_at, e.key`,
+      );
+      return rows.map(effectOfRow);
+    },
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * The purchase journal over PostgreSQL: each method is one statement and one round trip, unless it says otherwise.
+ * State, event, effects and deadline change together or not at all; no method may be half done.
+ */
+import type { MachineId, PurchaseId } from '../purchase/purchase.ts';
+import type { BeginCommit, Begun, Commit, Committed, Loaded, PurchaseStore } from '../purchase/store-port.ts';
+import { assert, Fault } from '../result.ts';
+import { createCommitCounter, type CommitKind } from './commit-counter.ts';
+import {
+  beginStatement,
+  commitStatement,
+  inMs,
+  keptStatement,
+  openCaseStatement,
+  planStatement,
+  refundStatement,
+  type Writer,
+} from './commit-statement.ts';
+import { createEffectLeases } from './effect-lease.ts';
+import { ConstraintViolation, type JournalPool, LostRace } from './journal-pool.ts';
+import {
+  holderInPastStatement,
+  holderStatement,
+  liveOfMachineStatement,
+  loadStatement,
+  machineStatement,
+  pastDeadlineStatement,
+  recentStatement,
+  seqFloorStatement,
+} from './read-statement.ts';
+import { loadedOfRow } from './record.ts';
+
+/** What the journal needs. */
+export type PurchaseStoreDeps = Writer & {
+  readonly pool: JournalPool;
+  readonly onCommit?: ((kind: CommitKind) => void) | undefined;
+};
+
+/** A refused commit 1 whose reason is gone again when looked for is tried anew, so many times. */
+const BEGIN_ROUNDS = 4;
+
+function violates(error: unknown, constraint: string): boolean {
+  return error instanceof ConstraintViolation && error.constraint === constraint;
+}
+
+/** Creates the journal. Faults of all methods: see `faultOf`; a fault with `happened: unknown` is answered by reading. */
+export function createPurchaseStore(deps: PurchaseStoreDeps): PurchaseStore {
+  const { pool } = deps;
+  const writer: Writer = { node: deps.node, leaseMs: deps.leaseMs };
+  const commits = createCommitCounter(deps.onCommit);
+
+  async function load(id: PurchaseId): Promise<Loaded | null> {
+    const [row] = await pool.rows((sql) => loadStatement(sql, id));
+    return row === undefined ? null : loadedOfRow(row);
+  }
+
+  async function ofOrder(machineId: MachineId, orderSeq: number): Promise<Loaded | null> {
+    const [row] = await pool.rows((sql) => holderStatement(sql, machineId, orderSeq));
+    if (row !== undefined) return loadedOfRow(row);
+    // In this order: a purchase that is moved between the two is found by the second.
+    const [past] = await pool.rows((sql) => holderInPastStatement(sql, machineId, orderSeq));
+    return past === undefined ? null : loadedOfRow(past);
+  }
+
+  /** Why commit 1 wrote nothing; null when nothing speaks against it any more. */
+  async function whyNotBegun({ purchase }: BeginCommit): Promise<Exclude<Begun, { kind: 'begun' }> | null> {
+    const own = await load(purchase.id);
+    if (own !== null) return { kind: 'exists', loaded: own };
+    const { machineId, orderSeq } = purchase.order;
+    const by = await ofOrder(machineId, orderSeq);
+    if (by !== null) return { kind: 'order_taken', by };
+    const [machine] = await pool.rows((sql) => machineStatement(sql, machineId, orderSeq));
+    if (machine === undefined) return { kind: 'machine_unknown' };
+    if (machine['suspended'] === true) return { kind: 'machine_suspended' };
+    return machine['is_over'] === true ? { kind: 'order_over' } : null;
+  }
+
+  async function begin(commit: BeginCommit): Promise<Begun> {
+    assert(commit.purchase.version === 1, 'a purchase begins with version 1');
+    for (let round = 0; round < BEGIN_ROUNDS; round += 1) {
+      const rows = await pool.rows((sql) => beginStatement(sql, commit, writer));
+      commits.flushed(rows);
+      if (rows.length === 1) return { kind: 'begun' };
+      const why = await whyNotBegun(commit);
+      if (why !== null) return why;
+    }
+    throw new Fault('journal_busy', 'no');
+  }
+
+  async function commit(change: Commit): Promise<Committed> {
+    const { before, after, isLazy } = change;
+    assert(after.id === before.id && after.version === before.version + 1, 'a commit moves one purchase by one version');
+    try {
+      const rows = await pool.rows((sql) => commitStatement(sql, change, writer));
+      commits[isLazy ? 'lazy' : 'flushed'](rows);
+      return { kind: rows.length === 1 ? 'committed' : 'lost_race' };
+    } catch (error) {
+      if (error instanceof LostRace) return { kind: 'lost_race' };
+      if (violates(error, 'machine_statements_pkey')) return { kind: 'statement_known' };
+      throw error;
+    }
+  }
+
+  return {
+    begin,
+    load,
+    commit,
+    ofOrder,
+    ...createEffectLeases(pool, deps.node, commits),
+
+    async keepStatement(statement, purchaseId, opened) {
+      assert(purchaseId !== null || opened.length === 0, 'a case belongs to a purchase');
+      commits.flushed(await pool.rows((sql) => keptStatement(sql, statement, purchaseId, opened)));
+    },
+
+    async planQuery(id, effect) {
+      commits.flushed(await pool.rows((sql) => planStatement(sql, id, effect, writer)));
+    },
+
+    async refund(change) {
+      try {
+        const rows = await pool.rows((sql) => refundStatement(sql, change, writer));
+        commits.flushed(rows);
+        return rows.length === 1 ? 'recorded' : 'exists';
+      } catch (error) {
+        if (violates(error, 'refunds_within_price')) return 'above_price';
+        throw error;
+      }
+    },
+
+    async refundSettled(id, n) {
+      const rows = await pool.rows(
+        (sql) => sql`WITH settled AS (
+  UPDATE refunds SET state = 'settled', settled_at = now()
+  WHERE purchase_id = ${id}::uuid AND n = ${n}::int AND state = 'pending' RETURNING purchase_id, key),
+answered AS (
+  DELETE FROM effects e USING settled s WHERE e.purchase_id = s.purchase_id AND e.key = s.key)
+SELECT key FROM settled`,
+      );
+      commits.flushed(rows);
+    },
+
+    async openCase(id, attention) {
+      commits.flushed(await pool.rows((sql) => openCaseStatement(sql, id, attention)));
+    },
+
+    async pastDeadline(limit) {
+      return (await pool.rows((sql) => pastDeadlineStatement(sql, limit))).map(loadedOfRow);
+    },
+
+    async putOffDeadline(id, version, byMs) {
+      const rows = await pool.rows(
+        (sql) => sql`UPDATE purchases SET deadline_at = ${inMs(sql, byMs)}
+WHERE id = ${id}::uuid AND version = ${version}::int AND deadline_at IS NOT NULL RETURNING id`,
+      );
+      commits.flushed(rows);
+    },
+
+    async liveOfMachine(machineId) {
+      return (await pool.rows((sql) => liveOfMachineStatement(sql, machineId))).map(loadedOfRow);
+    },
+
+    async seqFloorOf(machineId) {
+      const [row] = await pool.rows((sql) => seqFloorStatement(sql, machineId));
+      return Number(row?.['seq_floor'] ?? 0);
+    },
+
+    async recentOfPayer(payerId, withinMs, limit) {
+      return (await pool.rows((sql) => recentStatement(sql, payerId, withinMs, limit))).map(loadedOfRow);
+    },
+  };
+}

@@ -1,0 +1,266 @@
+/**
+ * What each effect asks of the world, and how its answer becomes an event. No rule lives here: outcomes are read by
+ * `purchase/outcome.ts`, events are judged by `transition`.
+ */
+import type { Clock, DurationMs } from '../time.ts';
+import type { Applied, Coordinator, EventSource } from '../purchase/coordinator.ts';
+import type { Effect, EffectKey, KeyMaker, LeasedEffect } from '../purchase/effect.ts';
+import type { MachinePort } from '../purchase/machine-port.ts';
+import { eventOfAuthorize, eventOfQuery } from '../purchase/outcome.ts';
+import type { Outcome, PaymentPort, Terms } from '../purchase/payment-port.ts';
+import { isEnded, type PurchaseId } from '../purchase/purchase.ts';
+import type { NoticePort } from '../purchase/purchases-port.ts';
+import { termsOf } from '../purchase/purchases.ts';
+import type { Rules } from '../purchase/rules.ts';
+import type { Loaded, PurchaseStore, Subscribers } from '../purchase/store-port.ts';
+import { viewOf } from '../purchase/view.ts';
+import type { CarryOut } from './effect-worker.ts';
+
+/** What the effects need of the world. */
+export type CarryOutDeps = {
+  readonly store: PurchaseStore;
+  readonly coordinator: Coordinator;
+  readonly walletOf: (provider: string) => PaymentPort;
+  readonly machines: MachinePort;
+  readonly notices: NoticePort;
+  readonly subscribers: Subscribers;
+  readonly languageOf: (loaded: Loaded) => Promise<string | null>;
+  readonly keyOf: KeyMaker;
+  readonly clock: Clock;
+  readonly rules: Rules;
+  readonly onTrouble: (what: string, id: PurchaseId, error: unknown) => void;
+};
+
+type Of<Kind extends Effect['kind']> = { readonly effect: Extract<Effect, { kind: Kind }>; readonly leased: LeasedEffect };
+
+/** No call starts with less than its budget left of the lease, so that none outlives it. */
+const AUTHORIZE_BUDGET_MS: DurationMs = 12_000;
+const CALL_BUDGET_MS: DurationMs = 10_000;
+const LONGEST_QUERY_MS: DurationMs = 60_000;
+const LONGEST_RETRY_MS: DurationMs = 15 * 60_000;
+/** A machine in doubt is asked at each contact anyhow; this is for the one that stays connected. */
+const ASK_MACHINE_AGAIN_MS: DurationMs = 60_000;
+
+/** 1 s doubling with each try, up to a limit. */
+function backoffMs(tries: number, longestMs: DurationMs): DurationMs {
+  return Math.min(longestMs, 1000 * 2 ** Math.min(tries - 1, 20));
+}
+
+/** Creates the function that carries out any effect. */
+export function createCarryOut(deps: CarryOutDeps): CarryOut {
+  return async (loaded, leased) => {
+    const { effect } = leased;
+    switch (effect.kind) {
+      case 'authorize':
+        return authorize(deps, loaded, { effect, leased });
+      case 'query_payment':
+        return queryPayment(deps, loaded, leased);
+      case 'approve':
+        return approve(deps, loaded, leased);
+      case 'query_order':
+        return queryOrder(deps, loaded, leased);
+      case 'settle':
+        return settle(deps, loaded, { effect, leased });
+      case 'reverse':
+        return reverse(deps, loaded, { effect, leased });
+      case 'refund':
+        return refund(deps, loaded, { effect, leased });
+      case 'notify':
+        return notify(deps, loaded, { effect, leased });
+    }
+  };
+}
+
+async function callTerms(deps: CarryOutDeps, loaded: Loaded): Promise<{ wallet: PaymentPort; terms: Terms }> {
+  const payer = await deps.subscribers.msisdnOf(loaded.purchase.payerId);
+  return { wallet: deps.walletOf(loaded.purchase.wallet.provider), terms: termsOf(loaded.purchase, payer) };
+}
+
+/** Offers an event; a race lost too often leaves the lease to lapse, and the effect comes again. */
+async function offer(deps: CarryOutDeps, id: PurchaseId, source: EventSource): Promise<Applied> {
+  const applied = await deps.coordinator.apply(id, source);
+  if (applied.kind === 'noted') await deps.store.openCase(id, applied.attention);
+  return applied;
+}
+
+async function authorize(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'authorize'>): Promise<void> {
+  const { purchase } = loaded;
+  if (purchase.state !== 'authorizing') return;
+  // Somebody took this effect before and may have called: the wallet is asked what became of it, and never called blindly.
+  if (leased.tries > 1) {
+    await offer(deps, purchase.id, { type: 'payment_unknown', ref: null });
+    return;
+  }
+  if (leased.leaseLeftMs < AUTHORIZE_BUDGET_MS) return;
+  const { wallet, terms } = await callTerms(deps, loaded);
+  const outcome = await wallet.authorize({
+    key: leased.key,
+    terms,
+    expiresInMs: effect.expiresInMs,
+    holdMs: effect.holdMs,
+    channel: purchase.channel,
+    text: `${purchase.order.machineNumber} ${purchase.reference}`,
+  });
+  await offer(deps, purchase.id, (now) =>
+    eventOfAuthorize(outcome, { isFirst: !effect.isResend, leftMs: now.leftMs ?? 0 }),
+  );
+}
+
+async function queryPayment(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffect): Promise<void> {
+  const { purchase } = loaded;
+  if (leased.leaseLeftMs < CALL_BUDGET_MS) return;
+  const { wallet, terms } = await callTerms(deps, loaded);
+  const key = deps.keyOf(purchase.id, 'authorize', 1);
+  const outcome = await wallet.query({ of: 'authorize', key, terms, ref: purchase.facts.walletRef });
+  const applied = await offer(deps, purchase.id, (now) =>
+    eventOfQuery(outcome, {
+      purchase: now.purchase,
+      leftMs: now.leftMs ?? 0,
+      sinceConfirmedMs: now.sinceConfirmedMs,
+    }),
+  );
+  if (applied.kind === 'refund_due') return refundAfterClose(deps, loaded);
+  if (applied.kind === 'committed') return;
+  const isOpen = outcome.kind === 'pending' || outcome.kind === 'unknown' || outcome.kind === 'needs_validation';
+  if (isEnded(purchase) && !isOpen) return deps.store.finish(purchase.id, leased.key);
+  const waitMs = outcome.kind === 'pending' ? outcome.pollAfterMs : backoffMs(leased.tries, LONGEST_QUERY_MS);
+  const expiresInMs = outcome.kind === 'needs_validation' && outcome.by !== 'push' ? outcome.expiresInMs : waitMs;
+  await deps.store.reschedule(leased, Math.max(waitMs, Math.min(expiresInMs, LONGEST_QUERY_MS)), outcome.kind);
+}
+
+/** Edge 26: the whole price goes back, once, as a refund of its own. */
+async function refundAfterClose(deps: CarryOutDeps, loaded: Loaded): Promise<void> {
+  const { purchase } = loaded;
+  const amountMinor = purchase.order.price.minor;
+  const effect: Effect = { kind: 'refund', n: 1, amountMinor, reason: 'paid_after_close' };
+  const [row] = deps.coordinator.rowsOf(purchase, [{ effect, dueInMs: 0 }]);
+  if (row === undefined) return;
+  await deps.store.refund({
+    purchaseId: purchase.id,
+    n: 1,
+    amountMinor,
+    requestedBy: 'relais',
+    reason: 'paid_after_close',
+    effect: { ...row, isOwn: false },
+    opened: ['paid_after_close'],
+  });
+  await deps.store.finish(purchase.id, deps.keyOf(purchase.id, 'query_payment', 1));
+}
+
+async function approve(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffect): Promise<void> {
+  const { purchase } = loaded;
+  const validMs = loaded.leftMs ?? 0;
+  if (purchase.state !== 'approving') return;
+  if (deps.coordinator.isAccepted(purchase.id)) {
+    // Its commit, planned for a second after the acceptance, has not come through.
+    await offer(deps, purchase.id, { type: 'approval_accepted' });
+    return;
+  }
+  // Too late to begin: the deadline decides, by whether it may have been sent.
+  if (validMs < deps.rules.dispatchMarginMs) return;
+  const answer = await deps.machines.approve({ order: purchase.order, approvalId: leased.key, validMs });
+  switch (answer.kind) {
+    case 'accepted':
+    case 'duplicate':
+      deps.coordinator.accepted(purchase.id);
+      return;
+    case 'rejected':
+      await offer(deps, purchase.id, {
+        type: 'approval_rejected',
+        reason: answer.reason,
+        wasSentBefore: leased.tries > 1,
+      });
+      return;
+    case 'unknown':
+    case 'not_here':
+      // The same approval again, here or where the machine's socket is by then.
+      await deps.store.reschedule(leased, 0, answer.kind);
+  }
+}
+
+async function queryOrder(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffect): Promise<void> {
+  const { machineId, orderSeq } = loaded.purchase.order;
+  const isAsked = await deps.machines.queryOrder(machineId, orderSeq);
+  await deps.store.reschedule(leased, ASK_MACHINE_AGAIN_MS, isAsked ? 'asked' : 'not_here');
+}
+
+async function settle(deps: CarryOutDeps, loaded: Loaded, { leased }: Of<'settle'>): Promise<void> {
+  const { purchase } = loaded;
+  if (purchase.state !== 'settling' || leased.leaseLeftMs < CALL_BUDGET_MS) return;
+  const { wallet, terms } = await callTerms(deps, loaded);
+  const { key } = leased;
+  const ref = purchase.facts.walletRef ?? '';
+  const called = await wallet.settle({ key, terms, ref });
+  const outcome = await confirmed(called, () => wallet.query({ of: 'settle', key, terms, ref }));
+  if (outcome.kind === 'done') await offer(deps, purchase.id, { type: 'settled' });
+  else if (outcome.kind === 'declined') await offer(deps, purchase.id, { type: 'settle_refused', code: outcome.code });
+  else await retry(deps, leased, outcome);
+}
+
+async function reverse(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'reverse'>): Promise<void> {
+  const { purchase } = loaded;
+  if (purchase.state !== 'reversing' || leased.leaseLeftMs < CALL_BUDGET_MS) return;
+  const { wallet, terms } = await callTerms(deps, loaded);
+  const ref = purchase.facts.walletRef;
+  const ask = (key: EffectKey): Promise<Outcome> => wallet.query({ of: 'reverse', key, terms, ref });
+  // Before a next attempt every earlier one is asked again: one that went through after all ends it.
+  for (let n = 1; n < effect.n; n += 1) {
+    const earlier = await ask(deps.keyOf(purchase.id, 'reverse', n));
+    if (earlier.kind === 'done') return void (await offer(deps, purchase.id, { type: 'reversed' }));
+    if (earlier.kind !== 'declined' && earlier.kind !== 'not_found') return retry(deps, leased, earlier);
+  }
+  const called = await wallet.reverse({
+    key: leased.key,
+    terms,
+    ref,
+    authorizeKey: deps.keyOf(purchase.id, 'authorize', 1),
+    amount: null,
+    reason: effect.reason,
+  });
+  const outcome = await confirmed(called, () => ask(leased.key));
+  if (outcome.kind === 'done') await offer(deps, purchase.id, { type: 'reversed' });
+  else if (outcome.kind === 'declined') await offer(deps, purchase.id, { type: 'reverse_refused', code: outcome.code });
+  else await retry(deps, leased, outcome);
+}
+
+async function refund(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'refund'>): Promise<void> {
+  const { purchase } = loaded;
+  if (leased.leaseLeftMs < CALL_BUDGET_MS) return;
+  const { wallet, terms } = await callTerms(deps, loaded);
+  const isWhole = effect.amountMinor === purchase.order.price.minor;
+  const outcome = await wallet.reverse({
+    key: leased.key,
+    terms,
+    ref: purchase.facts.walletRef,
+    authorizeKey: deps.keyOf(purchase.id, 'authorize', 1),
+    amount: isWhole ? null : { minor: effect.amountMinor, currency: purchase.order.price.currency },
+    reason: effect.reason,
+  });
+  if (outcome.kind === 'done') await deps.store.refundSettled(purchase.id, effect.n);
+  else await retry(deps, leased, outcome);
+}
+
+/** A refusal counts only once a query confirms it; what the query leaves open stays open. */
+async function confirmed(outcome: Outcome, ask: () => Promise<Outcome>): Promise<Outcome> {
+  return outcome.kind === 'declined' ? ask() : outcome;
+}
+
+/** Open, or never arrived: the same call under the same key, later. */
+async function retry(deps: CarryOutDeps, leased: LeasedEffect, outcome: Outcome): Promise<void> {
+  await deps.store.reschedule(leased, backoffMs(leased.tries, LONGEST_RETRY_MS), outcome.kind);
+}
+
+async function notify(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'notify'>): Promise<void> {
+  const { purchase } = loaded;
+  const sent = await deps.notices.send({
+    template: effect.template,
+    payer: await deps.subscribers.msisdnOf(purchase.payerId),
+    language: await deps.languageOf(loaded),
+    view: viewOf(loaded, deps.coordinator.isAccepted(purchase.id)),
+    key: leased.key,
+    tries: leased.tries,
+  });
+  if (sent.kind === 'later') return void (await deps.store.reschedule(leased, sent.inMs, sent.why));
+  if (sent.kind === 'given_up') deps.onTrouble('notice_given_up', purchase.id, sent.why);
+  await deps.store.finish(purchase.id, leased.key);
+}

@@ -1,0 +1,89 @@
+/**
+ * Turns passed deadlines into events. No lease: of two nodes that see the same deadline one wins the compare-and-set,
+ * and the other finds a new one.
+ */
+import { Fault } from '../result.ts';
+import type { Clock, DurationMs } from '../time.ts';
+import type { Coordinator } from '../purchase/coordinator.ts';
+import type { PurchaseId } from '../purchase/purchase.ts';
+import type { Loaded, PurchaseStore } from '../purchase/store-port.ts';
+
+/** What the worker works with. */
+export type DeadlineWorkerDeps = {
+  readonly store: PurchaseStore;
+  readonly coordinator: Pick<Coordinator, 'apply'>;
+  readonly clock: Clock;
+  /** Mean time between two looks, 1 s; each wait is drawn between half and one and a half of it. */
+  readonly pollMs: DurationMs;
+  readonly random: () => number;
+  readonly onTrouble: (what: string, id: PurchaseId | null, error: unknown) => void;
+};
+
+/** The deadline worker of one node. */
+export interface DeadlineWorker {
+  start(): void;
+  /** Resolves when the look in progress is over. */
+  stop(): Promise<void>;
+  /** One look, now. */
+  look(): Promise<void>;
+}
+
+const MOST_AT_ONCE = 50;
+/** A decision that failed must not hold up the others. */
+const PUT_OFF_MS: DurationMs = 60_000;
+
+/** Creates the worker; `start` begins the polling. */
+export function createDeadlineWorker(deps: DeadlineWorkerDeps): DeadlineWorker {
+  let isStopped = false;
+  let cancel = (): void => {};
+  let looking: Promise<void> = Promise.resolve();
+
+  async function look(): Promise<void> {
+    try {
+      for (const loaded of await deps.store.pastDeadline(MOST_AT_ONCE)) await decide(loaded);
+    } catch (error) {
+      deps.onTrouble('deadlines_not_read', null, error);
+    }
+  }
+
+  async function decide(loaded: Loaded): Promise<void> {
+    const { id, state, version } = loaded.purchase;
+    try {
+      const isUnsent = state === 'approving' && (await isProvablyUnsent(id));
+      // Another event may have come first and set a new deadline: what counts is what is read at the commit.
+      await deps.coordinator.apply(id, (now) => {
+        if (now.leftMs === null || now.leftMs > 0) return null;
+        const isStillApproving = now.purchase.state === 'approving';
+        return isUnsent && isStillApproving ? { type: 'approval_unreachable' } : { type: 'deadline_passed' };
+      });
+    } catch (error) {
+      deps.onTrouble('deadline_not_decided', id, error);
+      if (error instanceof Fault) return;
+      await deps.store.putOffDeadline(id, version, PUT_OFF_MS);
+      await deps.store.openCase(id, 'parked');
+    }
+  }
+
+  async function isProvablyUnsent(id: PurchaseId): Promise<boolean> {
+    const approvals = (await deps.store.effectsOf(id)).filter((each) => each.effect.kind === 'approve');
+    return approvals.every((each) => !each.maySent);
+  }
+
+  function lookLater(): void {
+    cancel = deps.clock.after(deps.pollMs * (0.5 + deps.random()), () => {
+      looking = look().then(() => {
+        if (!isStopped) lookLater();
+      });
+    });
+  }
+
+  return {
+    start: lookLater,
+    stop: async () => {
+      isStopped = true;
+      cancel();
+      await looking;
+    },
+    look,
+  };
+}
