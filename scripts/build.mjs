@@ -39,14 +39,14 @@ function sources() {
 }
 
 /** What dist/ holds for one source: compiled with its map, copied, or nothing (declarations). */
-export function outputsOf(source) {
+function outputsOf(source) {
   if (source.endsWith('.d.ts')) return [];
   if (source.endsWith('.ts')) return [source.replace(/\.ts$/, '.js'), source.replace(/\.ts$/, '.js.map')];
   return [source];
 }
 
 /** All files that dist/ should hold, relative to it. */
-export function expectedOutputs() {
+function expectedOutputs() {
   return sources().flatMap(outputsOf).sort();
 }
 

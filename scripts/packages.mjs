@@ -17,7 +17,7 @@ function packagesOf(file) {
  * True when what npm says it installed is what the lock file asks for. npm writes its own list last, so that a broken
  * install has none; dates are not compared, a fresh clone has only new ones.
  */
-export function arePackagesInstalled() {
+function arePackagesInstalled() {
   const wanted = packagesOf('package-lock.json');
   const found = packagesOf('node_modules/.package-lock.json');
   if (wanted === undefined || found === undefined) return false;

@@ -1,5 +1,5 @@
 /**
- * mocha's `spec` reporter, which also leaves the counts in the file named by RELAIS_TEST_COUNTS.
+ * mocha's `spec` reporter, which also leaves the counts in the file named by MOCHA_COUNTS_FILE.
  */
 import { writeFileSync } from 'node:fs';
 import mocha from 'mocha';
@@ -10,7 +10,7 @@ export default class CountingReporter extends mocha.reporters.Spec {
     super(runner, options);
     runner.once('end', () => {
       const { passes, failures, pending } = this.stats;
-      const file = process.env.RELAIS_TEST_COUNTS;
+      const file = process.env.MOCHA_COUNTS_FILE;
       if (file !== undefined) writeFileSync(file, JSON.stringify({ passes, failures, pending }));
     });
   }

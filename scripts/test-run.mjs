@@ -1,7 +1,7 @@
 /**
  * `npm test`: mocha on dist/, with coverage of src/ when the whole suite runs. Plain Node; needs packages and build.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { filesBelow } from './build.mjs';
@@ -68,11 +68,30 @@ function printCounts(file) {
   process.stdout.write(`${passes} passed, ${failures} failed${pending > 0 ? `, ${pending} skipped` : ''}\n`);
 }
 
+/** Removes what killed runs have left. */
+function sweep() {
+  for (const name of readdirSync(join(checkout, '.relais'))) {
+    const pid = /^test-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !isThere(Number(pid)))
+      rmSync(join(checkout, '.relais', name), { recursive: true, force: true });
+  }
+}
+
+function isThere(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
 /**
  * Runs the tests; `given` goes to mocha. With arguments only a part runs, so that coverage is neither taken nor
  * demanded. The last line is `N passed, N failed`. @returns the exit code.
  */
 export async function runTests(given) {
+  sweep();
   const folder = join(checkout, '.relais', `test-${process.pid}`);
   mkdirSync(folder, { recursive: true });
   const counts = join(folder, 'counts.json');
@@ -80,7 +99,7 @@ export async function runTests(given) {
   const coverage = isWhole ? { NODE_V8_COVERAGE: join(folder, 'raw') } : {};
   const mocha = join(checkout, 'node_modules', 'mocha', 'bin', 'mocha.js');
   try {
-    const env = { ...process.env, ...coverage, RELAIS_TEST_COUNTS: counts };
+    const env = { ...process.env, ...coverage, MOCHA_COUNTS_FILE: counts };
     const code = await runInPlace(execPath, [mocha, ...mochaArguments(given)], { env });
     const isFine = !isWhole || (await reportCoverage(folder));
     if (isWhole) keepReport(join(folder, 'report'));

@@ -95,7 +95,7 @@ function readResult(action: Action, payload: unknown): Answer<Action> {
   const read = incomingResults[action].safeParse(payload);
   if (read.success) return { kind: 'result', result: read.data };
   // An answer that cannot be read says nothing about what was done.
-  return { kind: 'unanswered' };
+  return { kind: 'error', code: 'bad_answer', retryMs: null, seqFloor: null };
 }
 
 function strictCall(action: Action, content: unknown): unknown {

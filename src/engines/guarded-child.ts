@@ -67,6 +67,7 @@ function readPid(shell: ChildProcess): Promise<number> {
       text += chunk.toString('latin1');
     });
     pipe.on('error', reject);
+    shell.once('error', reject);
     pipe.on('end', () => {
       const pid = Number(text.trim());
       if (Number.isSafeInteger(pid) && pid > 1) resolve(pid);

@@ -1,8 +1,10 @@
 /**
  * A private PostgreSQL: real, local, gone with its parent.
  */
+import { execFile } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import type { DurationMs } from '../time.ts';
 import { EngineFault } from './engine-fault.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -11,6 +13,8 @@ import { openCluster, type PostgresPasswords, type PostgresRole } from './postgr
 import { findPostgres, type PostgresPrograms } from './postgres-program.ts';
 import { commandLineOf, identityOf, isAlive } from './process-identity.ts';
 import { type SystemUser, unprivilegedUser } from './unprivileged-user.ts';
+
+const run = promisify(execFile);
 
 /** One line for the log of the run. */
 export type EngineLog = (line: string) => void;
@@ -23,9 +27,6 @@ export type PostgresSettings = {
   /** Server connections, default 150: pools of two processes, tests and a person. */
   readonly maxConnections?: number;
 };
-
-/** The two databases. */
-export type PostgresDatabase = 'relais' | 'relais_centre';
 
 /** How one role reaches one database: the fields of postgres.js and pg. `host` is the folder of the UNIX socket. */
 export type PostgresAddress = {
@@ -80,15 +81,24 @@ async function childFolder(path: string, user: SystemUser | undefined): Promise<
 }
 
 /** The folder of the socket: inside the run's own, or a short temporary one where the path would be too long. */
-async function socketFolder(
-  folder: string,
-  user: SystemUser | undefined,
-): Promise<{ path: string; isTemporary: boolean }> {
+async function socketFolder(folder: string, user: SystemUser | undefined): Promise<string> {
   const path = join(folder, 'socket');
-  if (Buffer.byteLength(`${path}/.s.PGSQL.${PORT}`) <= SOCKET_PATH_LIMIT) {
-    return { path: await childFolder(path, user), isTemporary: false };
-  }
-  return { path: await childFolder(await mkdtemp('/tmp/relais-pg-'), user), isTemporary: true };
+  const isShort = Buffer.byteLength(`${path}/.s.PGSQL.${PORT}`) <= SOCKET_PATH_LIMIT;
+  return childFolder(isShort ? path : await mkdtemp('/tmp/relais-pg-'), user);
+}
+
+/** @throws EngineFault `engine_folder_unreachable` when the other user cannot enter a folder above. */
+async function checkReachable(folder: string, user: SystemUser | undefined): Promise<void> {
+  if (user === undefined) return;
+  const asUser = { uid: user.uid, gid: user.gid, cwd: '/', env: CHILD_ENVIRONMENT };
+  await run('/bin/sh', ['-c', 'cd "$1"', 'relais-check', folder], asUser).catch((cause: unknown) => {
+    throw new EngineFault(
+      'engine_folder_unreachable',
+      `PostgreSQL refuses to run as root, and the user ${user.name} cannot enter ${folder}. ` +
+        'Choose a folder that others may enter with --keep, or run Relais as an ordinary user.',
+      cause,
+    );
+  });
 }
 
 /**
@@ -181,20 +191,21 @@ async function prepareLaunch(
 ): Promise<{ launch: Launch; passwords: PostgresPasswords; remove: () => Promise<void> }> {
   const user = await unprivilegedUser();
   if (user !== undefined) settings.log(`running as root: PostgreSQL runs under the user ${user.name}`);
-  const folder = await childFolder(join(settings.folder, 'postgres'), user);
+  const folder = await childFolder(resolve(settings.folder, 'postgres'), user);
   const lock = await lockFolder(folder);
   const copyFolder = join(folder, 'programs');
-  let socket: { path: string; isTemporary: boolean } | undefined;
+  let socket: string | undefined;
   const remove = async (): Promise<void> => {
     await rm(copyFolder, { recursive: true, force: true });
-    if (socket !== undefined) await rm(socket.path, { recursive: true, force: true });
+    if (socket !== undefined) await rm(socket, { recursive: true, force: true });
     await lock.release();
   };
   try {
+    await checkReachable(folder, user);
     const programs = await findPostgres({ copyFolder, user });
     const passwords = await openCluster({ programs, user, folder, environment: CHILD_ENVIRONMENT });
     socket = await socketFolder(folder, user);
-    return { launch: { programs, user, folder, socketFolder: socket.path, settings }, passwords, remove };
+    return { launch: { programs, user, folder, socketFolder: socket, settings }, passwords, remove };
   } catch (error) {
     await remove();
     throw error;
@@ -205,7 +216,8 @@ async function prepareLaunch(
  * Starts a private PostgreSQL in `<folder>/postgres`, on a UNIX socket only, in a folder that nobody else can enter.
  * The first start makes the data (about a second); later ones reuse it. As root the server runs under `postgres` or
  * `nobody`. It ends with this process, however that ends.
- * @throws EngineFault `engine_program_missing`, `engine_folder_busy`, `engine_setup_failed`, `engine_not_ready`.
+ * @throws EngineFault `engine_program_missing`, `engine_folder_busy`, `engine_folder_unreachable`,
+ *         `engine_setup_failed`, `engine_not_ready`.
  */
 export async function startPostgres(settings: PostgresSettings): Promise<PostgresServer> {
   const { launch, passwords, remove } = await prepareLaunch(settings);

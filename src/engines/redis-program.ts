@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { access, constants, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { EngineFault } from './engine-fault.ts';
 
@@ -165,7 +165,7 @@ export async function findRedis(search: RedisSearch): Promise<RedisProgram> {
     if (await canRun(configured)) return configured;
     throw new EngineFault('engine_program_missing', `redis.serverPath: ${search.serverPath} does not run.`);
   }
-  const kept = join(search.cacheFolder, 'redis');
+  const kept = resolve(search.cacheFolder, 'redis');
   const there = (await onPath(search.environment)) ?? (await extracted(kept));
   if (there !== undefined) return there;
   // What lies there does not run, say, since the system was upgraded.

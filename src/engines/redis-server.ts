@@ -2,7 +2,7 @@
  * A private Redis: real, local, nothing on disk, gone with its parent.
  */
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { DurationMs } from '../time.ts';
 import { lockFolder } from './folder-lock.ts';
 import { type ChildEnd, endWithin, type GuardedChild, startGuarded } from './guarded-child.ts';
@@ -74,7 +74,7 @@ function launchServer(
 type Place = { readonly folder: string; readonly socketPath: string; remove(): Promise<void> };
 
 async function openPlace(settings: RedisSettings): Promise<Place> {
-  const folder = join(settings.folder, 'redis');
+  const folder = resolve(settings.folder, 'redis');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
   const lock = await lockFolder(folder);

@@ -9,7 +9,7 @@ import type { DurationMs } from '../time.ts';
 import { dialogKey, partsKey, quoteKey, seenKey } from './keys.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { RedisCommands } from './redis-client.ts';
-import { numberAt, textAt, textOrNull } from './redis-reply.ts';
+import { listOf, numberAt, textAt, textOrNull } from './redis-reply.ts';
 
 /** What the dialog board stands on. */
 export type DialogBoardDeps = {
@@ -58,8 +58,7 @@ function createMarks(commands: RedisCommands): (key: string, ttlMs: DurationMs) 
 }
 
 function readDialog(reply: unknown): { readonly turn: number; readonly body: string } | null {
-  assert(Array.isArray(reply), 'HMGET answers with a list');
-  const [turn, body]: readonly unknown[] = reply;
+  const [turn, body] = listOf(reply);
   if (turn === null) return null;
   assert(typeof turn === 'string' && typeof body === 'string', 'a dialog has a turn and a body');
   return { turn: Number(turn), body };
@@ -97,8 +96,7 @@ export function createDialogBoard({ commands, rates, payerMac }: DialogBoardDeps
     saveQuote: async (account, payer, body, ttlMs) => {
       await commands.call('set', quoteKey(account, payerMac(payer)), body, 'PX', ttl(ttlMs));
     },
-    takeQuote: async (account, payer) =>
-      textOrNull(await commands.call('getdel', quoteKey(account, payerMac(payer)))),
+    takeQuote: async (account, payer) => textOrNull(await commands.call('getdel', quoteKey(account, payerMac(payer)))),
     addPart: async ({ account, payer, reference, total, part, text, ttlMs }) => {
       const isPossible = Number.isInteger(total) && Number.isInteger(part) && part >= 1 && part <= total;
       if (!isPossible || total > MOST_PARTS) return null;

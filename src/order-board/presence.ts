@@ -44,8 +44,8 @@ type Lease = {
   readonly join: Presence['join'];
   readonly leave: Presence['leave'];
   /** True when Redis was found new since the last renewal. */
-  renew(): Promise<boolean>;
-  end(): Promise<void>;
+  readonly renew: () => Promise<boolean>;
+  readonly end: () => Promise<void>;
 };
 
 function createRoutes(commands: RedisCommands, node: string) {

@@ -10,7 +10,12 @@ import type { RedisCommands } from './redis-client.ts';
 /** Counts uses. */
 export interface RateLimit {
   /** Counts one use; true while at most `limit` were made in the window, which begins with the first. Never rejects. */
-  isWithin(use: { readonly what: string; readonly id: string; readonly limit: number; readonly windowMs: DurationMs }): Promise<boolean>;
+  isWithin(use: {
+    readonly what: string;
+    readonly id: string;
+    readonly limit: number;
+    readonly windowMs: DurationMs;
+  }): Promise<boolean>;
 }
 
 /** Kinds of use times their limits: written in the code, so a handful; more is a mistake of ours. */

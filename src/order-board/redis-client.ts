@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { assert, Bug, Fault } from '../result.ts';
+import { assert, Fault } from '../result.ts';
 import type { DurationMs } from '../time.ts';
+import { listOf } from './redis-reply.ts';
 
 /** What the room tells the log: fields and an event name; fits pino. */
 export interface BoardLog {
@@ -76,12 +77,11 @@ const CONNECT_TIMEOUT_MS: DurationMs = 1_000;
 const FIRST_RETRY_MS: DurationMs = 50;
 const LONGEST_RETRY_MS: DurationMs = 1_000;
 
-/** Longest time between the call of any method of this room and its answer or rejection: EVALSHA, then EVAL. */
-export const answerLimitMs: DurationMs = 2 * COMMAND_TIMEOUT_MS;
-
 /** Errors of Redis that come before a script or command has written anything. */
 const REFUSED_UNDONE = new Set(
-  'LOADING READONLY OOM MISCONF NOREPLICAS MASTERDOWN BUSY CLUSTERDOWN MOVED ASK TRYAGAIN NOAUTH NOPERM NOSCRIPT'.split(' '),
+  'LOADING READONLY OOM MISCONF NOREPLICAS MASTERDOWN BUSY CLUSTERDOWN MOVED ASK TRYAGAIN NOAUTH NOPERM NOSCRIPT'.split(
+    ' ',
+  ),
 );
 
 function retryDelayMs(attempt: number): DurationMs {
@@ -125,7 +125,8 @@ function messageOf(error: unknown): string {
 function faultOf(error: unknown): Fault {
   const message = messageOf(error);
   const isUnsent = message.startsWith("Stream isn't writeable");
-  const isUndone = error instanceof Error && error.name === 'ReplyError' && REFUSED_UNDONE.has(message.split(' ')[0] ?? '');
+  const isUndone =
+    error instanceof Error && error.name === 'ReplyError' && REFUSED_UNDONE.has(message.split(' ')[0] ?? '');
   return new Fault('board_unreachable', isUnsent || isUndone ? 'no' : 'unknown', new Error(message));
 }
 
@@ -195,7 +196,7 @@ function commandsOf(redis: Redis): RedisCommands {
           if (isUnknownScript(error)) return redis.eval(script.text, 1, key, ...parameters);
           throw error;
         });
-        return checkedReply(name, reply);
+        return listOf(reply);
       });
     },
     onReady: (listener) => {
@@ -206,11 +207,6 @@ function commandsOf(redis: Redis): RedisCommands {
     connect: () => connectForEver(redis),
     disconnect: () => redis.disconnect(),
   };
-}
-
-function checkedReply(name: ScriptName, reply: unknown): readonly unknown[] {
-  if (!Array.isArray(reply)) throw new Bug(`script ${name} answered with no list`);
-  return reply;
 }
 
 function subscriberOf(redis: Redis): RedisSubscriber {

@@ -152,15 +152,11 @@ export function createRedisOrderBoard({ commands, rendezvous }: OrderBoardDeps):
     claimWhenPlaced: ({ waitMs, ...wanted }) =>
       rendezvous.claimWhenPlaced({ channel: wakeChannel(wanted.machineId), waitMs, claim: () => claim(wanted) }),
     takeForPayment: async ({ machineId, purchaseId, orderSeq, minLeftMs }) =>
-      readTaken(
-        await commands.run('take_for_payment', orderKey(machineId), purchaseId, orderSeq, wholeMs(minLeftMs)),
-      ),
+      readTaken(await commands.run('take_for_payment', orderKey(machineId), purchaseId, orderSeq, wholeMs(minLeftMs))),
     release: async ({ machineId, purchaseId, fromPaying }) => {
       const wake = wakeChannel(machineId);
       const from = fromPaying ? 1 : 0;
-      return readReleased(
-        await commands.run('release_claim', orderKey(machineId), purchaseId, from, wake, PUBLISH),
-      );
+      return readReleased(await commands.run('release_claim', orderKey(machineId), purchaseId, from, wake, PUBLISH));
     },
     close: async ({ machineId, orderSeq, why }) => {
       assert(why !== '' && Buffer.byteLength(why) <= LONGEST_FIELD, 'the reason of a close has 1 to 64 bytes');

@@ -20,7 +20,10 @@ export function textOrNullAt(reply: readonly unknown[], place: number): string |
 /** The whole number at a place of a reply. @throws Bug for anything else. */
 export function numberAt(reply: readonly unknown[], place: number): number {
   const value = reply[place];
-  assert(typeof value === 'number' && Number.isSafeInteger(value), `reply ${String(reply[0])} has no number at ${place}`);
+  assert(
+    typeof value === 'number' && Number.isSafeInteger(value),
+    `reply ${String(reply[0])} has no number at ${place}`,
+  );
   return value;
 }
 
@@ -36,6 +39,12 @@ export function orderAt(reply: readonly unknown[], place: number): BoardOrder {
   return readOrder(textAt(reply, place));
 }
 
+/** A reply or value that is a list. @throws Bug for anything else. */
+export function listOf(value: unknown): readonly unknown[] {
+  assert(Array.isArray(value), 'Redis answered with no list');
+  return value;
+}
+
 /** A text reply of a plain command, or null. @throws Bug for anything else. */
 export function textOrNull(reply: unknown): string | null {
   assert(reply === null || typeof reply === 'string', 'Redis answered neither text nor nothing');
@@ -49,9 +58,7 @@ export function writeOrder(order: BoardOrder): string {
 
 /** Reads what `writeOrder` wrote. @throws Bug for anything else. */
 export function readOrder(body: string): BoardOrder {
-  const parts: unknown = JSON.parse(body);
-  assert(Array.isArray(parts), 'the body of an order is a list');
-  const [orderId, item, amount, currency, deliveryMs]: readonly unknown[] = parts;
+  const [orderId, item, amount, currency, deliveryMs] = listOf(JSON.parse(body));
   assert(typeof orderId === 'string' && typeof currency === 'string', 'an order has an id and a currency');
   assert(item === null || typeof item === 'number', 'the item of an order is a number or null');
   assert(typeof amount === 'string' && /^\d{1,18}$/.test(amount), 'the amount of an order is a text of digits');

@@ -38,8 +38,8 @@ export interface Rendezvous {
 
 type Waiter = {
   /** Resolves at the next signal, or at once if there was one since the last time. */
-  signaled(): Promise<void>;
-  signal(): void;
+  readonly signaled: () => Promise<void>;
+  readonly signal: () => void;
 };
 
 function createWaiter(): Waiter {

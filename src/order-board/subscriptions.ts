@@ -16,7 +16,7 @@ export type ChannelListener = (message: string | null) => void;
 /** The channels listened to; made again by itself on every new connection. */
 export interface Subscriptions {
   /** Begins to listen. While Redis is away nothing is heard; null follows when it is back. */
-  listen(channel: string, listener: ChannelListener): CancelListening;
+  readonly listen: (channel: string, listener: ChannelListener) => CancelListening;
   /** Number of channels listened to. */
   readonly size: number;
 }

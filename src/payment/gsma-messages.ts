@@ -154,8 +154,8 @@ export const requestStateShape = z.object({
   objectReference: z.string().nullish(),
   pendingReason: z.string().nullish(),
   expiryTime: z.string().nullish(),
-  error: z.unknown(),
-  errorReference: z.unknown(),
+  error: z.unknown().optional(),
+  errorReference: z.unknown().optional(),
 });
 export type RequestStateAnswer = z.infer<typeof requestStateShape>;
 
@@ -166,7 +166,10 @@ export const accountStatusShape = z.object({ accountStatus: z.string(), subStatu
 export const linkShape = z.object({ link: z.string().min(1).max(256) });
 
 // Strict shapes, for the centre. Amounts as the master schema has them.
-const amountText = z.string().max(23).regex(/^(0|[1-9][0-9]{0,17})([.][0-9]{0,3}[0-9])?$/);
+const amountText = z
+  .string()
+  .max(23)
+  .regex(/^(0|[1-9][0-9]{0,17})([.][0-9]{0,3}[0-9])?$/);
 const currencyText = z.string().regex(/^[A-Z]{3}$/);
 
 /** Body of `POST /transactions/type/merchantpay` and, with `originalCorrelationId`, of `/type/reversal`. */

@@ -1,6 +1,7 @@
 /**
  * The second half of the machine: after the machine's word, or without it. Settling, giving back, doubt.
  */
+import { assert } from '../result.ts';
 import type { PurchaseEvent } from './event.ts';
 import type { Facts, LivePurchase, ReversalReason } from './purchase.ts';
 import { attemptDelayMs, type Rules } from './rules.ts';
@@ -87,6 +88,7 @@ export function decideSettling(purchase: LivePurchase, event: PurchaseEvent, rul
     case 'settled':
       return move(purchase, { to: 'completed', closed: ['settlement_overdue'], isLazy: true });
     case 'settle_refused':
+      if (purchase.facts.isHoldGone) return already;
       if (event.code === 'hold_gone') {
         // Edge 20: nothing is left to capture. The operator's loss, once a person accepts it.
         return move(purchase, {
@@ -135,7 +137,7 @@ export function decideReversing(purchase: LivePurchase, event: PurchaseEvent, ru
         dropped: [{ kind: 'reverse', n: attempt }],
         planned: [
           {
-            effect: { kind: 'reverse', n: attempt + 1, reason: purchase.facts.reversalReason ?? 'order_gone' },
+            effect: { kind: 'reverse', n: attempt + 1, reason: reasonOf(purchase) },
             dueInMs: attemptDelayMs(attempt + 1),
           },
         ],
@@ -166,13 +168,21 @@ export function decideReversing(purchase: LivePurchase, event: PurchaseEvent, ru
   }
 }
 
+function reasonOf({ facts }: LivePurchase): ReversalReason {
+  assert(facts.reversalReason !== null, 'a reversal has a reason');
+  return facts.reversalReason;
+}
+
 /** While the dialog may still be open it can show this outcome itself; after the machine's word it is closed. */
-function noticeOfReversal(purchase: LivePurchase, rules: Rules): {
+function noticeOfReversal(
+  purchase: LivePurchase,
+  rules: Rules,
+): {
   readonly effect: { readonly kind: 'notify'; readonly template: 'refunded' | 'declined' };
   readonly dueInMs: number;
 } {
-  const reason = purchase.facts.reversalReason;
-  const isFromDelivery = reason !== null && /^(failed|doubt|refunded)_/.test(reason);
+  const reason = reasonOf(purchase);
+  const isFromDelivery = /^(failed|doubt|refunded)_/.test(reason);
   return {
     effect: { kind: 'notify', template: reason === 'never_seen' ? 'declined' : 'refunded' },
     dueInMs: purchase.channel === 'ussd' && !isFromDelivery ? rules.toldMs : 0,

@@ -181,11 +181,14 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
 
   async function apply(id: PurchaseId, source: EventSource, statement?: MachineStatement): Promise<Applied> {
     for (let race = 0; race < MOST_RACES; race += 1) {
+      // Another node may have moved it on: a step is checked by its commit, any other answer only by the journal.
+      const isRemembered = race === 0 && memory.get(id) !== null;
       const loaded = race === 0 ? await load(id) : await reload(id);
       if (loaded === null) return { kind: 'no_purchase' };
       const event = typeof source === 'function' ? source(loaded) : source;
-      if (event === null) return { kind: 'already', loaded };
-      const decision = transition(loaded.purchase, event, deps.rules);
+      const decision = event === null ? null : transition(loaded.purchase, event, deps.rules);
+      if (isRemembered && decision?.kind !== 'step') continue;
+      if (event === null || decision === null) return { kind: 'already', loaded };
       if (decision.kind !== 'step') return { ...decision, loaded };
       const after = await commit(loaded, event, decision.step, statement ?? null);
       if (after === 'statement_known') return { kind: 'already', loaded };
@@ -244,7 +247,9 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     } else memory.put(loaded);
     deps.onChange({ loaded, event, from: before?.purchase.state ?? null });
     const own = rows.filter((row) => row.isOwn);
-    if (own.length > 0) deps.run(own.map((row) => ownEffect(loaded, row, deps.leaseMs)));
+    // The lease began with the commit, which may have been a while ago when its first answer was lost.
+    const leaseMs = before === null ? deps.leaseMs - loaded.sinceConfirmedMs : deps.leaseMs;
+    if (own.length > 0) deps.run(own.map((row) => ownEffect(loaded, row, leaseMs)));
     if (rows.some((row) => !row.isOwn && isMachineEffect(row.effect))) deps.nudge(purchase.order.machineId);
     if (before !== null && before.purchase.state !== purchase.state) {
       tellBoard(purchase, before).catch((error: unknown) => deps.onTrouble('board_not_told', purchase.id, error));

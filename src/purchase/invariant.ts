@@ -56,7 +56,10 @@ export function brokenInvariants(purchase: Purchase, evidence: Evidence): readon
   const isPaidAfterClose = purchase.state === 'declined' && evidence.refundedMinor > 0n;
   const rules: readonly (readonly [boolean, string])[] = [
     [left === 0n || left === price, 'secured less returned is 0 or the price'],
-    [!isAtRest || isPaidAfterClose || (left === price) === hasMoved, 'at rest the price is kept exactly when completed'],
+    [
+      !isAtRest || isPaidAfterClose || (left === price) === hasMoved,
+      'at rest the price is kept exactly when completed',
+    ],
     [evidence.delivered <= 1, 'an order is delivered at most once'],
     [evidence.delivered === 0 || evidence.securedMinor === price, 'a delivery implies money secured earlier'],
     [evidence.authorizes <= 1, 'at most one successful authorize'],

@@ -83,7 +83,9 @@ export type Validated =
   | { readonly kind: 'service_down' };
 
 /** Outcome of a machine's statement: acknowledge only what is recorded. */
-export type StatementOutcome = { readonly kind: 'recorded'; readonly hasLivePurchase: boolean } | { readonly kind: 'busy' };
+export type StatementOutcome =
+  | { readonly kind: 'recorded'; readonly hasLivePurchase: boolean }
+  | { readonly kind: 'busy' };
 
 /** Everything that may be asked of purchases. A view is null when there is no such purchase. */
 export interface Purchases {

@@ -9,7 +9,7 @@ import type { Confirmed } from './event.ts';
 import type { OrderBoard, Taken } from './order-board-port.ts';
 import { eventOfValidate } from './outcome.ts';
 import type { PaymentPort, Secret, Terms } from './payment-port.ts';
-import type { MachineId, Order, Purchase, PurchaseId } from './purchase.ts';
+import { isEnded, type MachineId, type Order, type Purchase, type PurchaseId } from './purchase.ts';
 import type {
   Confirmation,
   ConfirmOutcome,
@@ -20,7 +20,7 @@ import type {
   Validated,
 } from './purchases-port.ts';
 import { choosePlan, type Rules } from './rules.ts';
-import type { BeginCommit, Begun, Loaded, PurchaseStore, Subscribers } from './store-port.ts';
+import type { Begun, Loaded, PurchaseStore, Subscribers } from './store-port.ts';
 import { begin } from './transition.ts';
 import { isTellable, viewOf } from './view.ts';
 
@@ -71,7 +71,8 @@ export function createPurchases(deps: PurchasesDeps): Purchases {
     giveValidation: (id, answer) => giveValidation(deps, id, answer, view),
     outcome: (id, withinMs) => outcome(deps, id, withinMs, view),
     view: async (id) => {
-      const loaded = await deps.coordinator.load(id);
+      // From the journal: what this node remembers may be an old state of a purchase that another node moved on.
+      const loaded = await deps.coordinator.reload(id);
       return loaded === null ? null : view(loaded);
     },
     recentOf: async (payerId, withinMs) => (await deps.store.recentOfPayer(payerId, withinMs, 5)).map(view),
@@ -94,30 +95,47 @@ async function confirm(
   confirmation: Confirmation,
   view: (loaded: Loaded) => PurchaseView,
 ): Promise<ConfirmOutcome> {
-  const { purchaseId, orderSeq } = confirmation;
-  const { machineId } = confirmation.machine;
-  let taken: Taken;
-  try {
-    taken = await deps.board.takeForPayment({ machineId, purchaseId, orderSeq, minLeftMs: deps.rules.cutoffMs });
-  } catch {
-    // The board moves no money: whatever it did lapses by itself.
-    return { kind: 'refused', reason: 'service_down' };
-  }
+  const taken = await take(deps, confirmation);
+  // A second yes finds the purchase of the first, whatever the board says of the order by now (edges 22, 24).
+  const known = taken?.kind === 'taken' ? null : await knownOf(deps, confirmation.purchaseId);
+  if (known !== null) return { kind: 'exists', view: view(known) };
+  if (taken === null) return { kind: 'refused', reason: 'service_down' };
   if (!('leftMs' in taken)) return { kind: 'refused', reason: refusalOfTaken(taken) };
   const event = confirmedOf(deps, confirmation, taken.leftMs);
-  const beginning = begin(event, deps.rules);
-  if (!beginning.ok) {
-    await release(deps, confirmation);
-    return { kind: 'refused', reason: 'too_late' };
-  }
-  const { purchase, effects, deadlineMs } = beginning.value;
-  const commit: BeginCommit = { purchase, event, effects: deps.coordinator.rowsOf(purchase, effects), deadlineMs };
-  const begun = await beginUntilKnown(deps, confirmation, commit);
+  const begun = await beginUntilKnown(deps, { confirmation, event, startMs: deps.clock.now() }, taken.kind === 'again');
   if (begun === 'unknown') return { kind: 'unknown', reference: event.reference };
-  if (begun === 'service_down') return { kind: 'refused', reason: 'service_down' };
-  if (begun.kind === 'begun') return { kind: 'begun', view: view(loadedOf(commit)) };
-  if (begun.kind === 'exists') return { kind: 'exists', view: view(begun.loaded) };
+  if (begun === 'service_down' || begun === 'too_late') {
+    await release(deps, confirmation);
+    return { kind: 'refused', reason: begun };
+  }
+  if (begun.kind === 'begun') return { kind: 'begun', view: view(begun.loaded) };
+  if (begun.kind === 'exists') {
+    // Its end has freed the order once; what was taken now would keep others away until the order's deadline.
+    if (isEnded(begun.loaded.purchase)) await release(deps, confirmation);
+    return { kind: 'exists', view: view(begun.loaded) };
+  }
   return { kind: 'refused', reason: await refusalOfBegun(deps, confirmation, begun) };
+}
+
+/** Null when the board is away. It moves no money: whatever it did lapses by itself. */
+async function take(deps: PurchasesDeps, { purchaseId, machine, orderSeq }: Confirmation): Promise<Taken | null> {
+  const { machineId } = machine;
+  try {
+    return await deps.board.takeForPayment({ machineId, purchaseId, orderSeq, minLeftMs: deps.rules.cutoffMs });
+  } catch (error) {
+    deps.onTrouble('board_not_told', purchaseId, error);
+    return null;
+  }
+}
+
+/** The purchase of an earlier yes; null also when the journal is away, so that the board's answer stands. */
+async function knownOf(deps: PurchasesDeps, id: PurchaseId): Promise<Loaded | null> {
+  try {
+    return await deps.coordinator.load(id);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return null;
+  }
 }
 
 function confirmedOf(deps: PurchasesDeps, confirmation: Confirmation, leftMs: DurationMs): Confirmed {
@@ -156,67 +174,72 @@ function confirmedOf(deps: PurchasesDeps, confirmation: Confirmation, leftMs: Du
   };
 }
 
+/** One confirmation on its way into the journal. `startMs`: when its order was taken. */
+type Beginning = { readonly confirmation: Confirmation; readonly event: Confirmed; readonly startMs: DurationMs };
+type BegunNow = Exclude<Begun, { kind: 'begun' }> | { readonly kind: 'begun'; readonly loaded: Loaded };
+
 /**
  * Commit 1. An absent row proves nothing while the first statement may still be running, so the same one is sent again
  * until a row or a refusal answers (edge 29); after the budget the payer is told the truth, and it goes on without him.
+ * `isAgain`: an earlier confirmation of this purchase has taken the order, so that nothing is ruled out.
  */
 async function beginUntilKnown(
   deps: PurchasesDeps,
-  confirmation: Confirmation,
-  commit: BeginCommit,
-): Promise<Begun | 'unknown' | 'service_down'> {
-  const startMs = deps.clock.now();
-  let mayHaveBegun = false;
+  beginning: Beginning,
+  isAgain: boolean,
+): Promise<BegunNow | 'unknown' | 'service_down' | 'too_late'> {
+  let mayHaveBegun = isAgain;
+  let isUnanswered = false;
   for (;;) {
     try {
-      const begun = await deps.store.begin(commit);
-      return announceBegun(deps, commit, begun, mayHaveBegun);
+      const begun = await beginOnce(deps, beginning);
+      return begun === 'too_late' && isUnanswered ? 'unknown' : begun;
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       mayHaveBegun ||= error.happened === 'unknown';
+      isUnanswered = true;
     }
-    if (!mayHaveBegun) {
-      await release(deps, confirmation);
-      return 'service_down';
-    }
-    if (deps.clock.now() - startMs > CONFIRM_BUDGET_MS) {
-      void findOutLater(deps, confirmation, commit, startMs);
+    if (!mayHaveBegun) return 'service_down';
+    if (deps.clock.now() - beginning.startMs > CONFIRM_BUDGET_MS) {
+      void findOutLater(deps, beginning);
       return 'unknown';
     }
     await pause(deps.clock, CONFIRM_RETRY_MS);
   }
 }
 
-/** The first lease of the effects is this node's also when the first answer was lost. */
-function announceBegun(deps: PurchasesDeps, commit: BeginCommit, begun: Begun, mayHaveBegun: boolean): Begun {
-  const isOurs =
-    begun.kind === 'begun' || (mayHaveBegun && begun.kind === 'exists' && begun.loaded.purchase.version === 1);
-  if (isOurs) deps.coordinator.begun(loadedOf(commit), commit.effects);
+/** What is left of the order shrinks with each repetition, and below the cut-off nothing begins any more. */
+async function beginOnce(deps: PurchasesDeps, { event, startMs }: Beginning): Promise<BegunNow | 'too_late'> {
+  const confirmed = { ...event, leftMs: event.leftMs - (deps.clock.now() - startMs) };
+  const beginning = begin(confirmed, deps.rules);
+  if (!beginning.ok) return beginning.refusal;
+  const { purchase, effects, deadlineMs } = beginning.value;
+  const rows = deps.coordinator.rowsOf(purchase, effects);
+  const begun = await deps.store.begin({ purchase, event: confirmed, effects: rows, deadlineMs });
+  if (begun.kind === 'begun') {
+    const loaded: Loaded = { purchase, leftMs: deadlineMs, sinceConfirmedMs: 0, sinceEndedMs: null };
+    deps.coordinator.begun(loaded, rows);
+    return { kind: 'begun', loaded };
+  }
+  // The reference tells whose row it is: one that this confirmation wrote, its answer lost, is this node's to go on with.
+  const isOwn = begun.kind === 'exists' && begun.loaded.purchase.reference === event.reference;
+  if (isOwn && begun.loaded.purchase.version === 1) deps.coordinator.begun(begun.loaded, rows);
   return begun;
 }
 
-async function findOutLater(
-  deps: PurchasesDeps,
-  confirmation: Confirmation,
-  commit: BeginCommit,
-  startMs: DurationMs,
-): Promise<void> {
-  const { purchase, deadlineMs } = commit;
-  while (deps.clock.now() - startMs < deadlineMs - deps.rules.cutoffMs) {
+async function findOutLater(deps: PurchasesDeps, beginning: Beginning): Promise<void> {
+  const { confirmation } = beginning;
+  for (;;) {
     await pause(deps.clock, CONFIRM_RETRY_MS * 4);
     try {
-      const begun = await deps.store.begin(commit);
-      announceBegun(deps, commit, begun, true);
+      const begun = await beginOnce(deps, beginning);
+      if (begun === 'too_late') return;
       if (begun.kind !== 'begun' && begun.kind !== 'exists') await refusalOfBegun(deps, confirmation, begun);
       return;
     } catch (error) {
-      deps.onTrouble('confirmation_unanswered', purchase.id, error);
+      deps.onTrouble('confirmation_unanswered', confirmation.purchaseId, error);
     }
   }
-}
-
-function loadedOf(commit: BeginCommit): Loaded {
-  return { purchase: commit.purchase, leftMs: commit.deadlineMs, sinceConfirmedMs: 0, sinceEndedMs: null };
 }
 
 function refusalOfTaken(taken: Exclude<Taken, { leftMs: DurationMs }>): ConfirmRefusal {
@@ -238,7 +261,7 @@ function refusalOfTaken(taken: Exclude<Taken, { leftMs: DurationMs }>): ConfirmR
 async function refusalOfBegun(
   deps: PurchasesDeps,
   confirmation: Confirmation,
-  begun: Exclude<Begun, { kind: 'begun' | 'exists' }>,
+  begun: Exclude<BegunNow, { kind: 'begun' | 'exists' }>,
 ): Promise<ConfirmRefusal> {
   await release(deps, confirmation);
   switch (begun.kind) {
@@ -247,9 +270,9 @@ async function refusalOfBegun(
       const holder = begun.by?.purchase;
       if (holder !== undefined && begun.by?.leftMs !== null) {
         const take = { machineId, purchaseId: holder.id, orderSeq: confirmation.orderSeq, minLeftMs: 0 };
-        await deps.board.takeForPayment(take).catch((error: unknown) =>
-          deps.onTrouble('board_not_told', holder.id, error),
-        );
+        await deps.board
+          .takeForPayment(take)
+          .catch((error: unknown) => deps.onTrouble('board_not_told', holder.id, error));
       }
       return 'taken';
     }

@@ -54,12 +54,12 @@ export function noted(attention: Attention): { readonly kind: 'noted'; readonly 
 
 /** The effects that a state calls for: dropped when it is left. */
 function calledForBy(purchase: LivePurchase): readonly EffectName[] {
-  const query: readonly EffectName[] = purchase.facts.isQuerying ? [{ kind: 'query_payment' }] : [];
   switch (purchase.state) {
     case 'authorizing':
-      return [{ kind: 'authorize' }, ...query];
+      // Either the call is still to be answered, or it went unanswered and is asked about.
+      return [{ kind: purchase.facts.isQuerying ? 'query_payment' : 'authorize' }];
     case 'validating':
-      return query;
+      return [{ kind: 'query_payment' }];
     case 'approving':
       return [{ kind: 'approve' }];
     case 'vending':
@@ -67,7 +67,7 @@ function calledForBy(purchase: LivePurchase): readonly EffectName[] {
     case 'in_doubt':
       return [{ kind: 'query_order' }];
     case 'settling':
-      return [{ kind: 'settle', n: purchase.facts.settleAttempt }];
+      return purchase.facts.isHoldGone ? [] : [{ kind: 'settle', n: purchase.facts.settleAttempt }];
     case 'reversing':
       return [{ kind: 'reverse', n: purchase.facts.reverseAttempt }];
   }

@@ -8,16 +8,7 @@
 import type { DurationMs, UnixMs } from '../time.ts';
 import type { EffectKey, LeasedEffect, PlannedEffect } from './effect.ts';
 import type { Confirmed, PurchaseEvent } from './event.ts';
-import type {
-  Attention,
-  LivePurchase,
-  MachineId,
-  Msisdn,
-  PayerId,
-  Purchase,
-  PurchaseId,
-  State,
-} from './purchase.ts';
+import type { Attention, LivePurchase, MachineId, Msisdn, PayerId, Purchase, PurchaseId, State } from './purchase.ts';
 
 /** A purchase as read, with what the journal's clock says of it. */
 export type Loaded = {
@@ -104,7 +95,11 @@ export interface PurchaseStore {
   load(id: PurchaseId): Promise<Loaded | null>;
   commit(commit: Commit): Promise<Committed>;
   /** A statement for an order without purchase, or against an edge already taken: stored once, answered, moves nothing. */
-  keepStatement(statement: MachineStatement, purchaseId: PurchaseId | null, opened: readonly Attention[]): Promise<void>;
+  keepStatement(
+    statement: MachineStatement,
+    purchaseId: PurchaseId | null,
+    opened: readonly Attention[],
+  ): Promise<void>;
   /** A late event of an ended purchase: plans one `query_payment`, if none is planned. */
   planQuery(id: PurchaseId, effect: EffectRow): Promise<void>;
   /** The sum of all refunds of a purchase never exceeds its price. `exists`: this number was recorded before. */
@@ -116,7 +111,11 @@ export interface PurchaseStore {
   /** Takes due effects that need no socket; the lease is theirs for `leaseMs`. */
   takeDue(limit: number, leaseMs: DurationMs): Promise<readonly LeasedEffect[]>;
   /** Takes due effects of these machines. `approve` rows get `maySent` set in the same flushed commit. */
-  takeForMachines(machineIds: readonly MachineId[], limit: number, leaseMs: DurationMs): Promise<readonly LeasedEffect[]>;
+  takeForMachines(
+    machineIds: readonly MachineId[],
+    limit: number,
+    leaseMs: DurationMs,
+  ): Promise<readonly LeasedEffect[]>;
   /** Puts an effect off. Fenced by `tries`: false when the lease was lost meanwhile. */
   reschedule(effect: LeasedEffect, dueInMs: DurationMs, why: string): Promise<boolean>;
   /** An effect that ends without an event: a text sent, or shown in the dialog. */

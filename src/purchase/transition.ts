@@ -10,7 +10,7 @@ import type { Confirmed, PurchaseEvent } from './event.ts';
 import { type EndedPurchase, type Facts, isEnded, type LivePurchase, noFacts, type Purchase } from './purchase.ts';
 import type { Refusal } from './refusal.ts';
 import { LEAST_HOLD_SLACK_MS, LONGEST_ORDER_MS, type Rules } from './rules.ts';
-import { already, type Decision, type EndedDecision, move, noSuchEdge, noted } from './step.ts';
+import { already, type Change, type Decision, type EndedDecision, move, noSuchEdge, noted } from './step.ts';
 
 /** What begins with the payer's confirmation. */
 export type Beginning = {
@@ -262,17 +262,18 @@ function declined(
   purchase: LivePurchase,
   code: NonNullable<Facts['declineCode']>,
   rules: Rules,
-  later: readonly PlannedEffect[] = [],
+  rescheduled: NonNullable<Change['rescheduled']> = [],
 ): Decision {
   return move(purchase, {
     to: 'declined',
     facts: { declineCode: code, validation: null },
+    closed: ['payment_overdue'],
+    rescheduled,
     planned: [
       {
         effect: { kind: 'notify', template: 'declined' },
         dueInMs: purchase.channel === 'ussd' ? rules.toldMs : 0,
       },
-      ...later,
     ],
   });
 }
@@ -316,12 +317,14 @@ function neverSeen(
   rules: Rules,
 ): Decision {
   const { wallet, facts, state } = purchase;
+  // The word of a question that is over: the call that is on its way now answers for itself.
+  if (!facts.isQuerying) return already;
   const isInTime = !facts.isLate && !facts.isOrderGone && event.leftMs > rules.cutoffMs;
   if (state === 'authorizing' && isInTime && wallet.resendsByKey) {
     const expiresInMs = expiryOf(event.leftMs, rules);
     return move(purchase, {
       facts: { isQuerying: false },
-      dropped: facts.isQuerying ? [{ kind: 'query_payment' }] : [],
+      dropped: [{ kind: 'query_payment' }],
       planned: [{ effect: { kind: 'authorize', expiresInMs, holdMs: facts.holdMs, isResend: true }, dueInMs: 0 }],
     });
   }
@@ -348,7 +351,7 @@ function overdue(purchase: LivePurchase, rules: Rules): Decision {
   return move(purchase, {
     facts: { isLate: true, isQuerying: true },
     deadlineMs: rules.lateMs,
-    dropped: purchase.state === 'authorizing' ? [{ kind: 'authorize' }] : [],
+    dropped: isQuerying ? [] : [{ kind: 'authorize' }],
     planned: isQuerying ? [] : [query],
     rescheduled: isQuerying ? [query] : [],
   });

@@ -3,12 +3,27 @@
  */
 import { assert, Fault } from '../result.ts';
 import { type Clock, type DurationMs, pause } from '../time.ts';
-import { Bind, type BindDeps, type BindOptions, type BindStatus, bindDefaults, type SmppLog, type SmppMetrics } from './bind.ts';
+import {
+  Bind,
+  type BindDeps,
+  type BindOptions,
+  type BindStatus,
+  bindDefaults,
+  type SmppLog,
+  type SmppMetrics,
+} from './bind.ts';
 import { status, UDH_INDICATOR } from './command.ts';
-import { encodeText, packIfAsked, splitSms, textLimits, type TransliterationLanguage } from './data-coding.ts';
+import { encodeText, packIfAsked, splitSms, type TransliterationLanguage, textLimits } from './data-coding.ts';
 import { encodeMessage, type OutgoingMessage } from './framer.ts';
 import type { Dialect } from './gateway-profile.ts';
-import { type Inbound, readInbound, type SmsMessage, type SmsReceipt, type UssdEcho, type UssdRequest } from './inbound.ts';
+import {
+  type Inbound,
+  readInbound,
+  type SmsMessage,
+  type SmsReceipt,
+  type UssdEcho,
+  type UssdRequest,
+} from './inbound.ts';
 import type { AnswerMessage } from './link.ts';
 import type { MessagePdu } from './pdu-check.ts';
 import { ussdTlvs } from './ussd-tlv.ts';
@@ -83,6 +98,8 @@ export interface AccountDeps {
   readonly tap?: (pdu: MessagePdu, inbound: Inbound) => void;
   /** Sees each whole PDU of each bind as it passes. */
   readonly onWire?: (bind: string, direction: 'in' | 'out', octets: Buffer) => void;
+  /** How a connection is made; default TCP or TLS. A simulation hands in a network of its own. */
+  readonly connect?: BindDeps['connect'];
 }
 
 export interface SmppAccount {
@@ -147,13 +164,14 @@ export function createAccount(options: AccountOptions, deps: AccountDeps): SmppA
 }
 
 function bindDeps(bind: string, deps: AccountDeps, receive: Receive): BindDeps {
-  const { clock, random, log, metrics, onWire } = deps;
+  const { clock, random, log, metrics, onWire, connect } = deps;
   return {
     clock,
     random,
     log,
     metrics,
     onMessage: (pdu, answer) => receive(bind, pdu, answer),
+    ...(connect === undefined ? {} : { connect }),
     ...(onWire === undefined ? {} : { onWire: (direction, octets) => onWire(bind, direction, octets) }),
   };
 }
@@ -166,7 +184,10 @@ interface Listeners {
   receipt: ((receipt: SmsReceipt) => Promise<void>) | null;
 }
 
-function createReceiver(options: AccountOptions, deps: AccountDeps): { readonly receive: Receive; readonly listeners: Listeners } {
+function createReceiver(
+  options: AccountOptions,
+  deps: AccountDeps,
+): { readonly receive: Receive; readonly listeners: Listeners } {
   const { maxDialogs = 5000, maxMessages = 1000, smsAnswerMs = 5000 } = options;
   const listeners: Listeners = { ussd: null, sms: null, receipt: null };
   const busy = { ussd: 0, sms: 0 };
@@ -218,7 +239,10 @@ function createReceiver(options: AccountOptions, deps: AccountDeps): { readonly 
   return { receive, listeners };
 }
 
-function bindListener<Value>(listener: ((value: Value) => Promise<void>) | null, value: Value): (() => Promise<void>) | null {
+function bindListener<Value>(
+  listener: ((value: Value) => Promise<void>) | null,
+  value: Value,
+): (() => Promise<void>) | null {
   return listener === null ? null : () => listener(value);
 }
 
@@ -231,7 +255,12 @@ function createSender(options: AccountOptions, deps: AccountDeps, binds: readonl
   let reference = Math.floor(deps.random() * 256);
 
   /** One attempt at each bind that may take it, until one of them says more than "slow down" or "not here". */
-  const attempt = async (message: OutgoingMessage, priority: Priority, expiresAtMs: DurationMs, cameOn: string | null): Promise<RequestOutcome> => {
+  const attempt = async (
+    message: OutgoingMessage,
+    priority: Priority,
+    expiresAtMs: DurationMs,
+    cameOn: string | null,
+  ): Promise<RequestOutcome> => {
     const tried = new Set<Bind>();
     let outcome: RequestOutcome = { kind: 'not_sent', why: 'closed' };
     for (let bind = choose(cameOn, tried); bind !== null; bind = choose(cameOn, tried)) {
@@ -257,7 +286,8 @@ function createSender(options: AccountOptions, deps: AccountDeps, binds: readonl
       if (clock.now() >= reply.replyByMs) return 'not_sent';
       const outcome = await attempt(message, 'ussd', reply.replyByMs, reply.echo.bind);
       if (outcome.kind === 'unknown') return 'unknown';
-      if (outcome.kind === 'answered' && !THROTTLED.has(outcome.status)) return ussdOutcomeOf(outcome, options.name, deps);
+      if (outcome.kind === 'answered' && !THROTTLED.has(outcome.status))
+        return ussdOutcomeOf(outcome, options.name, deps);
       if (outcome.kind === 'not_sent' && outcome.why !== 'closed') return 'not_sent';
     }
     return 'not_sent';
@@ -291,7 +321,10 @@ function createSender(options: AccountOptions, deps: AccountDeps, binds: readonl
 }
 
 /** The next bind for a message, or null; `cameOn` is preferred among equals and binding with affinity `bind`. */
-function createChoice(options: AccountOptions, binds: readonly Bind[]): (cameOn: string | null, tried: ReadonlySet<Bind>) => Bind | null {
+function createChoice(
+  options: AccountOptions,
+  binds: readonly Bind[],
+): (cameOn: string | null, tried: ReadonlySet<Bind>) => Bind | null {
   const { policy = 'balance', dialect } = options;
   return (cameOn, tried) => {
     const own = binds.find((bind) => bind.options.name === cameOn);
@@ -299,14 +332,20 @@ function createChoice(options: AccountOptions, binds: readonly Bind[]): (cameOn:
     const candidates = (isTied && own !== undefined ? [own] : binds).filter((bind) => bind.canSend && !tried.has(bind));
     const [first] = candidates;
     if (first === undefined || policy === 'failover') return first ?? null;
-    const cost = (bind: Bind): number => (bind.rate.isThrottled() ? 1_000_000 : 0) + bind.load + (bind === own ? 0 : 0.5);
+    const cost = (bind: Bind): number =>
+      (bind.rate.isThrottled() ? 1_000_000 : 0) + bind.load + (bind === own ? 0 : 0.5);
     return candidates.reduce((best, bind) => (cost(bind) < cost(best) ? bind : best));
   };
 }
 
-function ussdOutcomeOf(outcome: RequestOutcome & { readonly kind: 'answered' }, account: string, deps: AccountDeps): UssdOutcome {
+function ussdOutcomeOf(
+  outcome: RequestOutcome & { readonly kind: 'answered' },
+  account: string,
+  deps: AccountDeps,
+): UssdOutcome {
   if (outcome.status === status.ESME_ROK) return 'taken';
-  const isUnsuited = outcome.isNack || (outcome.status >= status.ESME_RINVTLVSTREAM && outcome.status <= status.ESME_RINVTLVVAL);
+  const isUnsuited =
+    outcome.isNack || (outcome.status >= status.ESME_RINVTLVSTREAM && outcome.status <= status.ESME_RINVTLVVAL);
   if (!isUnsuited) return 'gone';
   deps.log.error('dialect_error', { account, status: outcome.status });
   return 'unsuited';
@@ -316,7 +355,10 @@ function ussdOutcomeOf(outcome: RequestOutcome & { readonly kind: 'answered' }, 
 function ussdMessage(reply: UssdReply, dialect: Dialect): OutgoingMessage | null {
   const { echo } = reply;
   const encoded = encodeText(reply.text, dialect.gsm7 === 'transliterate' ? (reply.language ?? 'fr') : null);
-  assert(encoded.units <= textLimits.ussd[encoded.alphabet], `a screen of ${encoded.units} ${encoded.alphabet} units is over the limit`);
+  assert(
+    encoded.units <= textLimits.ussd[encoded.alphabet],
+    `a screen of ${encoded.units} ${encoded.alphabet} units is over the limit`,
+  );
   const { gsm7, ucs2 } = dialect.codingOut;
   const alphabet = echo.dataCoding === 0 ? dialect.defaultAlphabet : dialect.codingIn[echo.dataCoding];
   const echoed = alphabet === 'gsm0338' ? echo.dataCoding : GSM_CODING;

@@ -2,7 +2,8 @@
  * One bind to a centre: connects, binds, stays bound, comes back after a loss, and unbinds when told to stop.
  */
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { type Clock, type DurationMs, pause, type UnixMs } from '../time.ts';
 import { type BindCommand, status } from './command.ts';
 import { encodeBind } from './framer.ts';
@@ -32,7 +33,7 @@ export interface BindOptions extends Omit<LinkOptions, 'role'> {
   readonly name: string;
   readonly kind: BindKind;
   /** Tried in turn. */
-  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly hosts: readonly BindTarget[];
   readonly systemId: string;
   readonly password: string;
   readonly systemType: string;
@@ -65,9 +66,11 @@ export const bindDefaults = {
   queueMax: 1000,
   responseTimeoutMs: 10_000,
   firstSequence: 1,
+  lastSequence: 0x7fffffff,
   frameTimeoutMs: 30_000,
   enquireLinkMs: 30_000,
   enquireTimeoutMs: 10_000,
+  flushMaxMs: 1000,
   connectTimeoutMs: 10_000,
   bindTimeoutMs: 10_000,
   drainMs: 10_000,
@@ -94,6 +97,14 @@ export interface BindDeps {
   readonly metrics: SmppMetrics;
   readonly onMessage: (pdu: MessagePdu, answer: AnswerMessage) => void;
   readonly onWire?: (direction: 'in' | 'out', octets: Buffer) => void;
+  /** How a connection is made; default TCP or TLS. A simulation hands in a network of its own. */
+  readonly connect?: (target: BindTarget) => Promise<Duplex>;
+}
+
+/** Where a centre listens. */
+export interface BindTarget {
+  readonly host: string;
+  readonly port: number;
 }
 
 type SessionEnd =
@@ -239,13 +250,23 @@ export class Bind {
     return answer.kind === 'answered' ? { kind: 'refused', status: answer.status } : { kind: 'no_answer' };
   }
 
-  #connect(signal: AbortSignal): Promise<Socket | null> {
+  async #connect(signal: AbortSignal): Promise<Duplex | null> {
     const { hosts, tls, connectTimeoutMs } = this.options;
     const host = hosts[this.#hostIndex % hosts.length];
-    if (host === undefined || signal.aborted) return Promise.resolve(null);
-    const target = { ...host, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, allowHalfOpen: true };
+    if (host === undefined || signal.aborted) return null;
+    if (this.#deps.connect !== undefined) return this.#deps.connect(host);
+    const target = {
+      ...host,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+      allowHalfOpen: true,
+    };
     return new Promise((resolve) => {
-      const socket = tls === null ? connectTcp(target) : connectTls({ ...target, ...tls, minVersion: 'TLSv1.2', rejectUnauthorized: true });
+      const socket =
+        tls === null
+          ? connectTcp(target)
+          : connectTls({ ...target, ...tls, minVersion: 'TLSv1.2', rejectUnauthorized: true });
       const settle = (connected: Socket | null): void => {
         cancelTimer();
         signal.removeEventListener('abort', giveUp);
@@ -263,7 +284,7 @@ export class Bind {
     });
   }
 
-  #createLink(socket: Socket, onClosed: (cause: CloseCause) => void): Link {
+  #createLink(socket: Duplex, onClosed: (cause: CloseCause) => void): Link {
     const { clock, log, metrics, onMessage, onWire } = this.#deps;
     const bind = this.options.name;
     return new Link(

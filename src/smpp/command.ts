@@ -69,7 +69,7 @@ export const status = {
   ESME_RINVTLVVAL: 0xc4,
 } as const;
 
-/** Tags of the TLVs we read, with the size the standard fixes, or null where it varies. */
+/** Tags of the TLVs we read. */
 export const tlvTag = {
   receipted_message_id: 0x001e,
   user_message_reference: 0x0204,
@@ -82,7 +82,6 @@ export const tlvTag = {
   ussd_service_op: 0x0501,
   its_session_info: 0x1383,
 } as const;
-export type KnownTlv = keyof typeof tlvTag;
 
 /** Octets a TLV of fixed size must have; the others may have any size. */
 export const tlvOctets: ReadonlyMap<number, number> = new Map([

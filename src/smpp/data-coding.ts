@@ -153,7 +153,7 @@ export interface CodingRules {
 }
 
 /** The rules of a gateway that keeps to the standard. */
-export const usualCodingRules: CodingRules = { codings: usualCodings, defaultAlphabet: 'gsm0338', packed: false };
+const usualCodingRules: CodingRules = { codings: usualCodings, defaultAlphabet: 'gsm0338', packed: false };
 
 /** The text of octets. A data_coding in no map is read with the default alphabet and marked as damaged. */
 export function decodeText(octets: Buffer, dataCoding: number, rules: CodingRules = usualCodingRules): DecodedText {

@@ -4,7 +4,15 @@
 import type { MessagePdu } from './pdu-check.ts';
 
 /** What a centre says of a message. `enroute` stands for everything that is not final, odd words included. */
-export type ReceiptState = 'enroute' | 'delivered' | 'expired' | 'deleted' | 'undeliverable' | 'accepted' | 'unknown' | 'rejected';
+export type ReceiptState =
+  | 'enroute'
+  | 'delivered'
+  | 'expired'
+  | 'deleted'
+  | 'undeliverable'
+  | 'accepted'
+  | 'unknown'
+  | 'rejected';
 
 /** The ids are as they came: `messageId` from the TLV if there is one, `otherId` a second, different form from the text. */
 export interface ReadReceipt {

@@ -8,9 +8,9 @@
 import smpp from 'smpp';
 import {
   type BindCommand,
+  type Command,
   commandId,
   commandNamed,
-  type Command,
   GENERIC_NACK,
   type MessageCommand,
   RESPONSE_BIT,
@@ -255,7 +255,8 @@ export function viewPdu(octets: Buffer): PduView {
   const header = readHeader(octets);
   const isResponse = (header.commandId & RESPONSE_BIT) !== 0;
   const name = header.commandId === GENERIC_NACK ? null : commandNamed((header.commandId & ~RESPONSE_BIT) >>> 0);
-  const command = header.commandId === GENERIC_NACK ? 'generic_nack' : name === null ? 'unknown' : isResponse ? `${name}_resp` : name;
+  const command =
+    header.commandId === GENERIC_NACK ? 'generic_nack' : name === null ? 'unknown' : isResponse ? `${name}_resp` : name;
   return {
     command,
     command_status: header.status,
@@ -276,7 +277,10 @@ function viewFields(octets: Buffer, name: Command | null): Record<string, string
     destination_addr: pdu.destination.addr,
     esm_class: pdu.esmClass,
     data_coding: pdu.dataCoding,
-    [pdu.rawTlvs.has(tlvTag.message_payload) ? 'message_payload' : 'short_message']: pdu.octets.toString('hex'),
+    [pdu.rawTlvs.has(tlvTag.message_payload) ? 'message_payload' : 'short_message']: Buffer.concat([
+      pdu.userDataHeader,
+      pdu.octets,
+    ]).toString('hex'),
   };
 }
 

@@ -47,7 +47,13 @@ const dialectSchema = z.strictObject({
   /** Units a screen should keep to; beyond it is paged. */
   budget: z.strictObject({ gsm7: z.int().min(20).max(182), ucs2: z.int().min(10).max(80) }),
   /** Country code of national numbers, without +; null where the gateway sends international numbers only. */
-  msisdn: z.strictObject({ country: z.string().regex(/^[1-9]\d{0,2}$/).nullable(), national: z.boolean() }),
+  msisdn: z.strictObject({
+    country: z
+      .string()
+      .regex(/^[1-9]\d{0,2}$/)
+      .nullable(),
+    national: z.boolean(),
+  }),
   /** A USSD reply may leave by any bind of the account, or only by the one the request came on. */
   affinity: z.enum(['account', 'bind']),
   /** Times in milliseconds. The first is for the whole answer; the others are kept by the dialog. */
@@ -132,7 +138,10 @@ const TON_NATIONAL = 2;
  *
  * @returns null if what remains is not 3 to 20 digits
  */
-export function readMsisdn(address: { readonly ton: number; readonly addr: string }, rules: Dialect['msisdn']): string | null {
+export function readMsisdn(
+  address: { readonly ton: number; readonly addr: string },
+  rules: Dialect['msisdn'],
+): string | null {
   const compact = address.addr.replaceAll(' ', '');
   const isPrefixed = compact.startsWith('+') || compact.startsWith('00');
   const digits = compact.replace(/^(?:\+|00)/, '');

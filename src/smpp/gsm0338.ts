@@ -33,7 +33,7 @@ const EXTENSION: ReadonlyMap<string, number> = new Map([
   ['€', 0x65],
 ]);
 
-const CODE_OF = new Map([...BASIC].map((character, code) => [character, code]));
+const CODE_OF = new Map(Array.from(BASIC, (character, code) => [character, code]));
 CODE_OF.delete('\x1b');
 const EXTENDED_CHARACTER = new Map([...EXTENSION].map(([character, code]) => [code, character]));
 

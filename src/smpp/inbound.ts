@@ -17,7 +17,10 @@ const echoSchema = z.strictObject({
   serviceType: z.string().max(5),
   subscriber: addressSchema,
   service: addressSchema,
-  sessionInfo: z.string().regex(/^[0-9a-f]{4}$/).nullable(),
+  sessionInfo: z
+    .string()
+    .regex(/^[0-9a-f]{4}$/)
+    .nullable(),
   userMessageReference: z.int().min(0).max(0xffff).nullable(),
   dataCoding: octet,
 });
@@ -87,14 +90,25 @@ export type Inbound =
 const TON_ALPHANUMERIC = 5;
 
 /** Sorts one checked PDU. Pure; never throws. */
-export function readInbound(pdu: MessagePdu, from: { readonly account: string; readonly bind: string }, dialect: Dialect): Inbound {
+export function readInbound(
+  pdu: MessagePdu,
+  from: { readonly account: string; readonly bind: string },
+  dialect: Dialect,
+): Inbound {
   const { text, damaged } = decodeText(pdu.octets, pdu.dataCoding, codingRules(dialect));
   if (isUssd(pdu, dialect)) return readUssd(pdu, text, damaged, from, dialect);
   const subscriber = readMsisdn(pdu.source, dialect.msisdn);
   if (isReceipt(pdu, text)) return readReceiptMessage(pdu, text, subscriber, from.account);
   if (pdu.source.ton === TON_ALPHANUMERIC) return nothing(status.ESME_ROK, 'alphanumeric_sender');
   if (subscriber === null) return nothing(status.ESME_RINVSRCADR, 'address');
-  const whole = { account: from.account, from: subscriber, to: pdu.destination.addr, text, damaged, alphanumeric: false };
+  const whole = {
+    account: from.account,
+    from: subscriber,
+    to: pdu.destination.addr,
+    text,
+    damaged,
+    alphanumeric: false,
+  };
   return { channel: 'sms', message: pdu.parts === null ? whole : { ...whole, parts: pdu.parts } };
 }
 

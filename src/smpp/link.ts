@@ -35,6 +35,8 @@ export interface LinkOptions extends WindowOptions {
   readonly enquireLinkMs: DurationMs;
   /** Silence after that enquire_link which means that the peer is dead. */
   readonly enquireTimeoutMs: DurationMs;
+  /** How long what is written may take to leave before a closing connection is cut. */
+  readonly flushMaxMs: DurationMs;
 }
 
 /** Answers a message once; later calls do nothing. `text` is the message_id. */
@@ -65,15 +67,24 @@ export interface LinkDeps {
   readonly events: LinkEvents;
 }
 
-const FLUSH_MAX_MS = 1000;
 const UNBIND_TIMEOUT_MS = 5000;
 const HEADER_OCTETS = 16;
 const BIND_ANSWERS: ReadonlySet<number> = new Set(
-  [commandId.bind_receiver, commandId.bind_transmitter, commandId.bind_transceiver].map((id) => (id | RESPONSE_BIT) >>> 0),
+  [commandId.bind_receiver, commandId.bind_transmitter, commandId.bind_transceiver].map(
+    (id) => (id | RESPONSE_BIT) >>> 0,
+  ),
 );
 const REQUESTS: Readonly<Record<LinkRole, ReadonlySet<Command>>> = {
   esme: new Set<Command>(['deliver_sm', 'data_sm', 'enquire_link', 'unbind', 'alert_notification', 'outbind']),
-  smsc: new Set<Command>(['bind_receiver', 'bind_transmitter', 'bind_transceiver', 'submit_sm', 'data_sm', 'enquire_link', 'unbind']),
+  smsc: new Set<Command>([
+    'bind_receiver',
+    'bind_transmitter',
+    'bind_transceiver',
+    'submit_sm',
+    'data_sm',
+    'enquire_link',
+    'unbind',
+  ]),
 };
 
 export class Link {
@@ -94,6 +105,7 @@ export class Link {
   #lastOctetsAtMs: DurationMs;
   #cancelFrameTimer: CancelTimer | null = null;
   #cancelEnquireTimer: CancelTimer = () => {};
+  #cancelCut: CancelTimer = () => {};
 
   constructor(options: LinkOptions, deps: LinkDeps) {
     this.#options = options;
@@ -151,7 +163,7 @@ export class Link {
     this.close();
   }
 
-  /** Sends what has been written, at most for 1 s, and closes. */
+  /** Sends what has been written, at most for `flushMaxMs`, and closes. */
   close(): void {
     this.#closeAfterFlush('closed_here');
   }
@@ -335,7 +347,7 @@ export class Link {
     this.#closeAfterFlush('peer_closed');
   }
 
-  /** Says goodbye: no octet is read any more; what is written goes out within 1 s. */
+  /** Says goodbye: no octet is read any more; what is written goes out within `flushMaxMs`. */
   #closeAfterFlush(cause: CloseCause): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
@@ -348,7 +360,7 @@ export class Link {
       this.#socket.end();
       this.#socket.resume();
     });
-    this.#clock.after(FLUSH_MAX_MS, () => this.#socket.destroy());
+    this.#cancelCut = this.#clock.after(this.#options.flushMaxMs, () => this.#socket.destroy());
   }
 
   #end(cause: CloseCause, detail: string | null): void {
@@ -368,6 +380,7 @@ export class Link {
     this.#isClosing = true;
     this.#cancelFrameTimer?.();
     this.#cancelEnquireTimer();
+    this.#cancelCut();
     this.#outbox = [];
     this.#window.close();
     this.#events.closed(this.#cause ?? 'peer_closed', this.#detail);

@@ -2,7 +2,7 @@
  * The strict reading of a message PDU: mandatory part, text, TLVs and user data header are walked octet by octet
  * before anything is believed (design: smpp-ussd-sms.md, 1.3).
  */
-import { commandId, type IrregularReason, type MessageCommand, status, tlvOctets, tlvTag, UDH_INDICATOR } from './command.ts';
+import { type IrregularReason, type MessageCommand, status, tlvOctets, tlvTag, UDH_INDICATOR } from './command.ts';
 
 /** An address as it stands in the PDU: type of number, numbering plan, digits or text. */
 export interface SmppAddress {
@@ -39,6 +39,8 @@ export interface MessagePdu {
   readonly dataCoding: number;
   /** Octets of the text behind any user data header; a copy, safe to keep. */
   readonly octets: Buffer;
+  /** The user data header in front of the text, with its length octet; empty without one. */
+  readonly userDataHeader: Buffer;
   readonly parts: PartOfText | null;
   readonly tlvs: MessageTlvs;
   /** Every TLV as it came, by tag, the first of each. */
@@ -53,7 +55,9 @@ export interface BadPdu {
   readonly reason: IrregularReason;
 }
 
-export type MessageCheck = { readonly ok: true; readonly pdu: MessagePdu } | { readonly ok: false; readonly bad: BadPdu };
+export type MessageCheck =
+  | { readonly ok: true; readonly pdu: MessagePdu }
+  | { readonly ok: false; readonly bad: BadPdu };
 
 const HEADER_OCTETS = 16;
 const SERVICE_TYPE_MAX = 5;
@@ -133,6 +137,7 @@ function readMessage(command: MessageCommand, octets: Buffer): MessagePdu {
     sequence: octets.readUInt32BE(12),
     ...fields,
     octets: Buffer.from(body.subarray(header.octets)),
+    userDataHeader: Buffer.from(body.subarray(0, header.octets)),
     parts: header.parts ?? readSar(rawTlvs),
     tlvs: knownTlvs(rawTlvs, irregular),
     rawTlvs,
@@ -265,9 +270,4 @@ function checkPart(parts: PartOfText): PartOfText | null {
   const { total, part } = parts;
   if (total < 1 || total > PARTS_MAX || part < 1 || part > total) throw badHeader();
   return total === 1 ? null : parts;
-}
-
-/** The command_id of the response to a message command. */
-export function responseTo(command: MessageCommand): number {
-  return (commandId[command] | 0x80000000) >>> 0;
 }

@@ -16,6 +16,8 @@ export interface SendingRate {
 }
 
 const SLOWEST_PER_SECOND = 1;
+/** What a bind without a limit is taken to have sent at least when it is throttled: one screen in a quiet hour says nothing. */
+const MEASURED_MIN_PER_SECOND = 20;
 const RECOVERY_PER_SECOND = 0.1;
 /** A bind without a configured limit is without one again when it has recovered to this. */
 const UNLIMITED_AGAIN_PER_SECOND = 1000;
@@ -71,7 +73,7 @@ export function createSendingRate(tps: number, clock: Clock): SendingRate {
     slowDown() {
       const now = clock.now();
       recover(now);
-      const measured = Math.max(sentThisSecond, SLOWEST_PER_SECOND);
+      const measured = Math.max(sentThisSecond, MEASURED_MIN_PER_SECOND);
       limit = Math.max(SLOWEST_PER_SECOND, (limit ?? measured) / 2);
       tokens = Math.min(tokens, limit);
       filledAt = now;

@@ -32,6 +32,8 @@ export interface WindowOptions {
   readonly responseTimeoutMs: DurationMs;
   /** First sequence_number of this connection, 1 to 0x7FFFFFFF. */
   readonly firstSequence: number;
+  /** The last one before 1 comes again; 0x7FFFFFFF unless a test is in a hurry. */
+  readonly lastSequence: number;
 }
 
 export interface WindowDeps {
@@ -56,8 +58,6 @@ interface Waiting {
   readonly request: QueuedRequest;
   readonly settle: (outcome: RequestOutcome) => void;
 }
-
-const SEQUENCE_MAX = 0x7fffffff;
 
 /** The window of one connection; a new connection gets a new one. */
 export class RequestWindow {
@@ -200,8 +200,9 @@ export class RequestWindow {
   /** 1 to 0x7FFFFFFF, back to 1, past the numbers in flight. */
   #takeSequence(): number {
     let taken = this.#nextSequence;
-    while (this.#pending.has(taken)) taken = taken === SEQUENCE_MAX ? 1 : taken + 1;
-    this.#nextSequence = taken === SEQUENCE_MAX ? 1 : taken + 1;
+    const { lastSequence } = this.#options;
+    while (this.#pending.has(taken)) taken = taken === lastSequence ? 1 : taken + 1;
+    this.#nextSequence = taken === lastSequence ? 1 : taken + 1;
     return taken;
   }
 

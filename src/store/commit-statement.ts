@@ -19,6 +19,11 @@ export function inMs(sql: Sql, ms: DurationMs): Statement {
   return sql`now() + ${ms}::float8 * interval '1 millisecond'`;
 }
 
+/** Further rows of a VALUES list. postgres.js takes an empty list of fragments for a value, hence the first line. */
+function also<Item>(sql: Sql, items: readonly Item[], valuesOf: (item: Item) => Statement): Statement {
+  return items.length === 0 ? sql`` : sql`${items.map((item) => sql`, ${valuesOf(item)}`)}`;
+}
+
 function firstDue(row: EffectRow, writer: Writer): DurationMs {
   return row.isOwn ? writer.leaseMs : row.dueInMs;
 }
@@ -44,7 +49,7 @@ function plannedPart(sql: Sql, from: Statement, rows: readonly EffectRow[], writ
   return sql`, planned AS (
   INSERT INTO effects AS e (purchase_id, key, kind, machine_id, payload, due_at, lease_owner, tries, may_sent)
   SELECT f.id, v.key, v.kind, CASE WHEN v.at_machine THEN f.machine_id END, v.payload, v.due_at, v.lease_owner, v.tries, v.may_sent
-  FROM ${from} f, (VALUES ${effectValues(sql, first, writer)}${others.map((row) => sql`, ${effectValues(sql, row, writer)}`)})
+  FROM ${from} f, (VALUES ${effectValues(sql, first, writer)}${also(sql, others, (row) => effectValues(sql, row, writer))})
     AS v (key, kind, at_machine, payload, due_at, lease_owner, tries, may_sent)
   ON CONFLICT (purchase_id, key) DO UPDATE SET payload = excluded.payload, due_at = excluded.due_at,
     lease_owner = excluded.lease_owner, tries = excluded.tries, may_sent = e.may_sent OR excluded.may_sent, last_error = NULL)`;
@@ -56,7 +61,8 @@ function openedPart(sql: Sql, from: Statement, kinds: readonly Attention[]): Sta
   return sql`, opened AS (
   INSERT INTO cases AS c (purchase_id, kind, operator_id)
   SELECT f.id, k.kind, f.operator_id FROM ${from} f, unnest(${[...kinds]}::text[]) AS k (kind)
-  ON CONFLICT (purchase_id, kind) DO UPDATE SET opened_at = now(), closed_at = NULL, closed_by = NULL WHERE c.closed_at IS NOT NULL)`;
+  ON CONFLICT (purchase_id, kind) DO UPDATE SET opened_at = now(), closed_at = NULL, closed_by = NULL WHERE c.closed_at IS NOT NULL
+  RETURNING c.purchase_id)`;
 }
 
 /** Commit 1: the purchase, its event and its effects; no row when the order, the id or the machine does not allow it. */
@@ -121,12 +127,16 @@ function answeredPart(sql: Sql, commit: Commit): Statement {
   DELETE FROM effects e USING moved m WHERE e.purchase_id = m.id AND e.key = ANY(${keys}::uuid[]))`;
 }
 
-function hastenedPart(sql: Sql, commit: Commit): Statement {
-  const gone = new Set([...commit.planned.map((row) => row.key), ...commit.dropped]);
-  const keys = commit.hastened.filter((key) => !gone.has(key));
-  if (keys.length === 0) return sql``;
-  return sql`, hastened AS (
-  UPDATE effects e SET due_at = least(e.due_at, now()) FROM moved m WHERE e.purchase_id = m.id AND e.key = ANY(${keys}::uuid[]))`;
+/** What stays planned gets another due time, and is free for any node by then. */
+function rescheduledPart(sql: Sql, commit: Commit): Statement {
+  const touched = new Set([...commit.planned.map((row) => row.key), ...commit.dropped]);
+  const [first, ...others] = commit.rescheduled.filter(({ key }) => !touched.has(key));
+  if (first === undefined) return sql``;
+  const values = (row: typeof first): Statement => sql`(${row.key}::uuid, ${inMs(sql, row.dueInMs)})`;
+  return sql`, rescheduled AS (
+  UPDATE effects e SET due_at = v.due_at, lease_owner = NULL
+  FROM moved m, (VALUES ${values(first)}${also(sql, others, values)}) AS v (key, due_at)
+  WHERE e.purchase_id = m.id AND e.key = v.key)`;
 }
 
 function statedPart(sql: Sql, statement: MachineStatement | null): Statement {
@@ -165,7 +175,7 @@ export function commitStatement(sql: Sql, commit: Commit, writer: Writer): State
 written AS (
   INSERT INTO purchase_events (purchase_id, version, event, state, content, node)
   SELECT id, version, ${commit.event.type}, state, ${sql.json(eventJson(commit.event))}::jsonb, ${writer.node} FROM moved)
-${answeredPart(sql, commit)}${plannedPart(sql, from, commit.planned, writer)}${hastenedPart(sql, commit)}
+${answeredPart(sql, commit)}${plannedPart(sql, from, commit.planned, writer)}${rescheduledPart(sql, commit)}
 ${statedPart(sql, commit.statement)}${openedPart(sql, from, commit.opened)}${closedPart(sql, commit.closed)}${countedPart(sql, commit.after.state)}
 ${commit.isLazy ? sql`SELECT version, set_config('synchronous_commit', 'off', true) FROM moved` : sql`SELECT version FROM moved`}`;
 }
@@ -183,7 +193,12 @@ SELECT purchase_id FROM born`;
 }
 
 /** A statement kept beside the path; cases are opened only when it is new. */
-export function keptStatement(sql: Sql, statement: MachineStatement, purchaseId: string | null, opened: readonly Attention[]): Statement {
+export function keptStatement(
+  sql: Sql,
+  statement: MachineStatement,
+  purchaseId: string | null,
+  opened: readonly Attention[],
+): Statement {
   return sql`WITH kept AS (
   INSERT INTO machine_statements (machine_id, order_seq, kind, purchase_id, content)
   VALUES (${statement.machineId}, ${statement.orderSeq}::bigint, ${statement.kind}, ${purchaseId}::uuid, ${sql.json(plainJson(statement.content))}::jsonb)
@@ -206,5 +221,5 @@ WHERE p.id = ${id}::uuid ON CONFLICT DO NOTHING RETURNING key`;
 export function openCaseStatement(sql: Sql, id: string, attention: Attention): Statement {
   return sql`WITH source AS (SELECT id, operator_id FROM purchases_all WHERE id = ${id}::uuid)
 ${openedPart(sql, sql`source`, [attention])}
-SELECT id FROM source`;
+SELECT purchase_id FROM opened`;
 }

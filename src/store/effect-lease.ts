@@ -3,8 +3,8 @@
  * facts: what a worker learned outside is offered to the state machine also after its lease was lost.
  */
 import type { PurchaseStore } from '../purchase/store-port.ts';
-import { inMs } from './commit-statement.ts';
 import type { CommitCounter } from './commit-counter.ts';
+import { inMs } from './commit-statement.ts';
 import type { JournalPool, Sql, Statement } from './journal-pool.ts';
 import { effectOfRow } from './record.ts';
 
@@ -65,7 +65,9 @@ export function createEffectLeases(pool: JournalPool, node: string, commits: Com
 
     async reschedule(effect, dueInMs, why) {
       const rows = await pool.rows(
-        (sql) => sql`UPDATE effects SET due_at = ${inMs(sql, dueInMs)}, lease_owner = NULL, last_error = ${why.slice(0, LONGEST_ERROR)}
+        (
+          sql,
+        ) => sql`UPDATE effects SET due_at = ${inMs(sql, dueInMs)}, lease_owner = NULL, last_error = ${why.slice(0, LONGEST_ERROR)}
 WHERE purchase_id = ${effect.purchaseId}::uuid AND key = ${effect.key}::uuid AND tries = ${effect.tries}::int RETURNING key`,
       );
       commits.flushed(rows);
@@ -75,7 +77,9 @@ WHERE purchase_id = ${effect.purchaseId}::uuid AND key = ${effect.key}::uuid AND
     async finish(id, key) {
       // Lazily: after a crash a text may go out twice; money never hangs on it.
       const rows = await pool.rows(
-        (sql) => sql`WITH done AS (DELETE FROM effects WHERE purchase_id = ${id}::uuid AND key = ${key}::uuid RETURNING key)
+        (
+          sql,
+        ) => sql`WITH done AS (DELETE FROM effects WHERE purchase_id = ${id}::uuid AND key = ${key}::uuid RETURNING key)
 SELECT key, set_config('synchronous_commit', 'off', true) FROM done`,
       );
       commits.lazy(rows);
@@ -83,7 +87,8 @@ SELECT key, set_config('synchronous_commit', 'off', true) FROM done`,
 
     async effectsOf(id) {
       const rows = await pool.rows(
-        (sql) => sql`SELECT ${effectColumns(sql)} FROM effects e WHERE e.purchase_id = ${id}::uuid ORDER BY e.created_at, e.due_at, e.key`,
+        (sql) =>
+          sql`SELECT ${effectColumns(sql)} FROM effects e WHERE e.purchase_id = ${id}::uuid ORDER BY e.created_at, e.due_at, e.key`,
       );
       return rows.map(effectOfRow);
     },

@@ -63,12 +63,15 @@ const ROLLED_BACK: ReadonlySet<string> = new Set([
   '25006', // read-only: a standby
 ]);
 
-/** A constraint refused a row; the store turns the ones it expects into answers, the others are bugs. */
-export class ConstraintViolation extends Bug {
+/**
+ * A row that the schema does not take. The store turns the ones it expects into answers; the others are bugs.
+ * `constraint`: its name, or empty where a value was not of its type.
+ */
+export class RowRefused extends Bug {
   readonly constraint: string;
 
   constructor(code: string, constraint: string) {
-    super(`constraint ${constraint} refused a row (${code})`);
+    super(`PostgreSQL refused a row (${code}, ${constraint})`);
     this.constraint = constraint;
   }
 }
@@ -88,7 +91,7 @@ function textOf(error: unknown, field: string): string {
 /**
  * What an error of postgres.js means: Fault `journal_unreachable`, happened `no` when nothing was sent and `unknown`
  * when the connection went away meanwhile; Fault `journal_busy`, happened `no`, when the server rolled back by itself;
- * ConstraintViolation or Bug for statements that are wrong. The server's own words are left out: they quote rows.
+ * RowRefused or Bug for statements that are wrong. The server's own words are left out: they quote rows.
  */
 export function faultOf(error: unknown): Fault | Bug {
   const code = textOf(error, 'code');
@@ -102,7 +105,7 @@ export function faultOf(error: unknown): Fault | Bug {
     return new Fault('journal_unreachable', 'unknown', new Error(code || textOf(error, 'name')));
   }
   if (/^(?:53|57|58)/.test(code)) return new Fault('journal_busy', 'no', new Error(code));
-  if (code.startsWith('23')) return new ConstraintViolation(code, textOf(error, 'constraint_name'));
+  if (/^2[23]/.test(code)) return new RowRefused(code, textOf(error, 'constraint_name'));
   return new Bug(`PostgreSQL refused a statement (${code}, ${textOf(error, 'routine')})`);
 }
 

@@ -5,7 +5,7 @@
 import type { MachineId, PurchaseId } from '../purchase/purchase.ts';
 import type { BeginCommit, Begun, Commit, Committed, Loaded, PurchaseStore } from '../purchase/store-port.ts';
 import { assert, Fault } from '../result.ts';
-import { createCommitCounter, type CommitKind } from './commit-counter.ts';
+import { type CommitKind, createCommitCounter } from './commit-counter.ts';
 import {
   beginStatement,
   commitStatement,
@@ -17,11 +17,12 @@ import {
   type Writer,
 } from './commit-statement.ts';
 import { createEffectLeases } from './effect-lease.ts';
-import { ConstraintViolation, type JournalPool, LostRace } from './journal-pool.ts';
+import { type JournalPool, LostRace, RowRefused, type Sql, type Statement } from './journal-pool.ts';
 import {
   holderInPastStatement,
   holderStatement,
   liveOfMachineStatement,
+  loadPastStatement,
   loadStatement,
   machineStatement,
   pastDeadlineStatement,
@@ -40,7 +41,7 @@ export type PurchaseStoreDeps = Writer & {
 const BEGIN_ROUNDS = 4;
 
 function violates(error: unknown, constraint: string): boolean {
-  return error instanceof ConstraintViolation && error.constraint === constraint;
+  return error instanceof RowRefused && error.constraint === constraint;
 }
 
 /** Creates the journal. Faults of all methods: see `faultOf`; a fault with `happened: unknown` is answered by reading. */
@@ -49,17 +50,26 @@ export function createPurchaseStore(deps: PurchaseStoreDeps): PurchaseStore {
   const writer: Writer = { node: deps.node, leaseMs: deps.leaseMs };
   const commits = createCommitCounter(deps.onCommit);
 
-  async function load(id: PurchaseId): Promise<Loaded | null> {
-    const [row] = await pool.rows((sql) => loadStatement(sql, id));
-    return row === undefined ? null : loadedOfRow(row);
+  /** The first that answers. In this order: a purchase that is moved between the two is found by the second. */
+  async function hotOrPast(hot: (sql: Sql) => Statement, past: (sql: Sql) => Statement): Promise<Loaded | null> {
+    const [row] = await pool.rows(hot);
+    if (row !== undefined) return loadedOfRow(row);
+    const [moved] = await pool.rows(past);
+    return moved === undefined ? null : loadedOfRow(moved);
   }
 
-  async function ofOrder(machineId: MachineId, orderSeq: number): Promise<Loaded | null> {
-    const [row] = await pool.rows((sql) => holderStatement(sql, machineId, orderSeq));
-    if (row !== undefined) return loadedOfRow(row);
-    // In this order: a purchase that is moved between the two is found by the second.
-    const [past] = await pool.rows((sql) => holderInPastStatement(sql, machineId, orderSeq));
-    return past === undefined ? null : loadedOfRow(past);
+  function load(id: PurchaseId): Promise<Loaded | null> {
+    return hotOrPast(
+      (sql) => loadStatement(sql, id),
+      (sql) => loadPastStatement(sql, id),
+    );
+  }
+
+  function ofOrder(machineId: MachineId, orderSeq: number): Promise<Loaded | null> {
+    return hotOrPast(
+      (sql) => holderStatement(sql, machineId, orderSeq),
+      (sql) => holderInPastStatement(sql, machineId, orderSeq),
+    );
   }
 
   /** Why commit 1 wrote nothing; null when nothing speaks against it any more. */
@@ -89,7 +99,10 @@ export function createPurchaseStore(deps: PurchaseStoreDeps): PurchaseStore {
 
   async function commit(change: Commit): Promise<Committed> {
     const { before, after, isLazy } = change;
-    assert(after.id === before.id && after.version === before.version + 1, 'a commit moves one purchase by one version');
+    assert(
+      after.id === before.id && after.version === before.version + 1,
+      'a commit moves one purchase by one version',
+    );
     try {
       const rows = await pool.rows((sql) => commitStatement(sql, change, writer));
       commits[isLazy ? 'lazy' : 'flushed'](rows);

@@ -13,10 +13,14 @@ function purchaseColumns(sql: Sql): Statement {
   (extract(epoch FROM now() - ended_at) * 1000)::float8 AS since_ended_ms`;
 }
 
-/** One purchase, wherever it lies; the id names its one partition. */
+/** One purchase, live or ended lately. */
 export function loadStatement(sql: Sql, id: PurchaseId): Statement {
-  return sql`SELECT ${purchaseColumns(sql)} FROM purchases WHERE id = ${id}::uuid
-UNION ALL SELECT ${purchaseColumns(sql)} FROM purchases_past WHERE id = ${id}::uuid`;
+  return sql`SELECT ${purchaseColumns(sql)} FROM purchases WHERE id = ${id}::uuid`;
+}
+
+/** One moved purchase; a statement of its own, so that the path never touches the partitions. */
+export function loadPastStatement(sql: Sql, id: PurchaseId): Statement {
+  return sql`SELECT ${purchaseColumns(sql)} FROM purchases_past WHERE id = ${id}::uuid`;
 }
 
 /** The purchase that holds an order. */

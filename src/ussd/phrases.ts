@@ -37,6 +37,7 @@ export const placeholdersOf = {
   ask_confirm: ['wallet', 'price', 'machine'],
   wrong_pin: ['tries'],
   wrong_pin_last: [],
+  wrong_pin_again: [],
   push: ['wallet', 'reference'],
   paid: ['price', 'machine', 'reference'],
   in_progress: ['reference'],
@@ -56,6 +57,7 @@ export const placeholdersOf = {
   invalid: [],
   cancelled: [],
   service_down: [],
+  try_later: [],
   maintenance: [],
   slow_down: [],
   language: [],
@@ -135,7 +137,8 @@ export function createPhrases(
   options: { readonly serviceCode: string; readonly wallet: string; readonly defaultLanguage: string },
 ): Phrases {
   const faults = [...faultsOfTexts(texts)];
-  if (!Object.hasOwn(texts, options.defaultLanguage)) faults.push(`${options.defaultLanguage}: no texts in this language`);
+  if (!Object.hasOwn(texts, options.defaultLanguage))
+    faults.push(`${options.defaultLanguage}: no texts in this language`);
   if (faults.length > 0) throw new Error(`texts for phones: ${faults.join('; ')}`);
 
   const languageOr = (language: string | null): string =>
@@ -147,7 +150,11 @@ export function createPhrases(
     const template = texts[language]?.[key];
     assert(template !== undefined, `no text ${key} in ${language}`);
     const given = { dial: dialOf(values.machine ?? null), wallet: options.wallet, ...values };
-    return fit(language, (product) => fill(template, key, { ...given, ...(product === null ? {} : { product }) }), values);
+    return fit(
+      language,
+      (product) => fill(template, key, { ...given, ...(product === null ? {} : { product }) }),
+      values,
+    );
   };
 
   return {
@@ -192,10 +199,10 @@ export function faultsOfTexts(texts: PhoneTexts): readonly string[] {
 export function cutProductName(name: string): string {
   const plain = name
     .normalize('NFC')
-    .replace(/\p{Extended_Pictographic}|\p{Regional_Indicator}|\p{Emoji_Modifier}|[\u200D\u20E3\uFE0E\uFE0F]/gu, '')
+    .replace(/\p{Extended_Pictographic}|\p{Regional_Indicator}|\p{Emoji_Modifier}|\u20E3|\p{Variation_Selector}/gu, '')
     .replace(/[\p{C}\s]+/gu, ' ')
     .trim();
-  return [...plain].slice(0, productNameMax).join('').trim();
+  return Array.from(plain).slice(0, productNameMax).join('').trim();
 }
 
 function fill(template: string, key: TextKey, values: PhraseValues): string {
@@ -207,22 +214,30 @@ function fill(template: string, key: TextKey, values: PhraseValues): string {
 }
 
 /**
- * The text with its product name in the first form that fits the budget: as registered, without accents, reduced to
- * GSM-7. A name must never cut the price or a key off the screen.
+ * The text with its product name in the first form that fits the budget: in GSM-7 as registered or without accents, in
+ * UCS-2, reduced to what GSM-7 has. A name must never cut the price or a key off the screen.
  */
 function fit(language: string, filled: (product: string | null) => string, values: PhraseValues): string {
   const into = tableOf(language);
   if (values.product === undefined) return transliterate(filled(null), into);
   const name = cutProductName(values.product);
   const withoutAccents = name.normalize('NFKD').replace(/\p{M}/gu, '');
-  const gsmOnly = [...transliterate(withoutAccents, into)].filter((letter) => measureText(letter).alphabet === 'gsm7');
+  const gsmOnly = Array.from(transliterate(withoutAccents, into)).filter(
+    (letter) => measureText(letter).alphabet === 'gsm7',
+  );
   const reduced = gsmOnly.join('').trim();
   for (const product of [name, withoutAccents]) {
     const text = transliterate(filled(product), into);
-    const { alphabet, units } = measureText(text);
-    if (units <= textLimits.ussdBudget[alphabet]) return text;
+    if (isWithin(text, 'gsm7')) return text;
   }
+  const inUcs2 = filled(name);
+  if (isWithin(inUcs2, 'ucs2')) return inUcs2;
   return transliterate(filled(reduced === '' ? '-' : reduced), into);
+}
+
+function isWithin(text: string, alphabet: 'gsm7' | 'ucs2'): boolean {
+  const measured = measureText(text);
+  return measured.alphabet === alphabet && measured.units <= textLimits.ussdBudget[alphabet];
 }
 
 /** The table that makes this language's letters GSM-7; a language without one only has its punctuation replaced. */

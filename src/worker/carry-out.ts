@@ -31,7 +31,10 @@ export type CarryOutDeps = {
   readonly onTrouble: (what: string, id: PurchaseId, error: unknown) => void;
 };
 
-type Of<Kind extends Effect['kind']> = { readonly effect: Extract<Effect, { kind: Kind }>; readonly leased: LeasedEffect };
+type Of<Kind extends Effect['kind']> = {
+  readonly effect: Extract<Effect, { kind: Kind }>;
+  readonly leased: LeasedEffect;
+};
 
 /** No call starts with less than its budget left of the lease, so that none outlives it. */
 const AUTHORIZE_BUDGET_MS: DurationMs = 12_000;

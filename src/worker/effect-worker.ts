@@ -17,7 +17,7 @@ export type CarryOut = (loaded: Loaded, effect: LeasedEffect) => Promise<void>;
 /** What the worker works with. */
 export type EffectWorkerDeps = {
   readonly store: PurchaseStore;
-  readonly coordinator: Pick<Coordinator, 'load'>;
+  readonly coordinator: Pick<Coordinator, 'load' | 'reload'>;
   readonly machines: Pick<MachinePort, 'heldMachines'>;
   readonly carryOut: CarryOut;
   readonly clock: Clock;
@@ -56,9 +56,9 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
     void work.finally(() => running.delete(work));
   }
 
-  async function carry(effect: LeasedEffect, known: Loaded | null): Promise<void> {
+  async function carry(effect: LeasedEffect, read: () => Promise<Loaded | null>): Promise<void> {
     try {
-      const loaded = known ?? (await deps.coordinator.load(effect.purchaseId));
+      const loaded = await read();
       if (loaded !== null) await deps.carryOut(loaded, effect);
     } catch (error) {
       // A fault of the outside world is tried again when the lease has lapsed; a bug is put off, and soon parked.
@@ -78,10 +78,20 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
 
   async function take(taking: () => Promise<readonly LeasedEffect[]>): Promise<void> {
     try {
-      for (const effect of await taking()) begin(carry(effect, null));
+      // Read anew: another node may have planned it, in a state that this one does not remember.
+      for (const effect of await taking()) begin(carry(effect, () => deps.coordinator.reload(effect.purchaseId)));
     } catch (error) {
       deps.onTrouble('effects_not_taken', null, error);
     }
+  }
+
+  function runLater(effect: LeasedEffect): void {
+    if (!stopping.signal.aborted) begin(carry(effect, () => deps.coordinator.load(effect.purchaseId)));
+  }
+
+  /** Until nothing runs: what running effects commit is carried out too. */
+  async function drain(): Promise<void> {
+    while (running.size > 0) await Promise.all([...running]);
   }
 
   const takeForMachines = (ids: readonly MachineId[]): Promise<void> =>
@@ -103,8 +113,8 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
   return {
     run: (own) => {
       for (const { loaded, effect, dueInMs } of own) {
-        if (dueInMs === 0) begin(carry(effect, loaded));
-        else deps.clock.after(dueInMs, () => begin(carry(effect, null)));
+        if (dueInMs === 0) begin(carry(effect, async () => loaded));
+        else deps.clock.after(dueInMs, () => runLater(effect));
       }
     },
     machineReady: (machineId) => {
@@ -114,11 +124,10 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
     stop: async (drainMs) => {
       stopping.abort();
       cancelPoll();
-      const drained = Promise.all([...running]).then(() => {});
       const limit = new Promise<void>((resolve) => {
         deps.clock.after(drainMs, resolve);
       });
-      await Promise.race([drained, limit]);
+      await Promise.race([drain(), limit]);
     },
   };
 }

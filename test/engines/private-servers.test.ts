@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -183,6 +183,21 @@ describe('a run folder', () => {
     await server.stop();
     await run.close();
     expect([host.length < 100, user, existsSync(host)]).to.deep.equal([true, 'relais_app', false]);
+  });
+});
+
+describe('a folder that PostgreSQL cannot enter', () => {
+  it('is refused with the way out, and only where another user is needed', async () => {
+    const run = await openRunFolder();
+    const closed = join(run.path, 'closed');
+    await mkdir(join(closed, 'inside'), { recursive: true });
+    await chmod(closed, 0o700);
+    const outcome = await startPostgres({ folder: join(closed, 'inside'), log: quiet }).then(
+      (server) => server.stop().then(() => 'started'),
+      (error: unknown) => (error instanceof EngineFault ? error.code : 'other'),
+    );
+    await run.close();
+    expect(outcome).to.equal(process.getuid?.() === 0 ? 'engine_folder_unreachable' : 'started');
   });
 });
 

@@ -8,14 +8,18 @@ type Room = { readonly path: string; readonly may: readonly string[] };
 
 const LEAVES: readonly string[] = ['src/money.ts', 'src/time.ts', 'src/result.ts'];
 const PURCHASE = 'src/purchase/';
+const COMPOSITION = 'src/composition/';
 const WALLET_SHAPES = 'src/payment/gsma-messages.ts';
 const LINK_SHAPES: readonly string[] = ['src/automaton-link/messages.ts', 'src/automaton-link/frame.ts'];
 
 // The longest path that a file begins with is its room. A folder's own entry does not include the rooms inside it.
 const ROOMS: readonly Room[] = [
-  { path: 'src/main.ts', may: ['src/', 'simulators/'] },
-  { path: 'src/config.ts', may: LEAVES },
-  { path: 'src/log.ts', may: LEAVES },
+  { path: 'src/main.ts', may: [] },
+  { path: COMPOSITION, may: [] },
+  { path: 'src/config.ts', may: ['src/config-sources.ts', 'src/log.ts', ...LEAVES] },
+  { path: 'src/config-sources.ts', may: LEAVES },
+  { path: 'src/registry-file.ts', may: ['src/store/registry.ts', ...LEAVES] },
+  { path: 'src/log.ts', may: [PURCHASE, ...LEAVES] },
   { path: 'src/metrics.ts', may: LEAVES },
   { path: 'src/health.ts', may: LEAVES },
   ...LEAVES.map((path) => ({ path, may: LEAVES })),
@@ -52,7 +56,7 @@ const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   '@node-rs/argon2': ['src/payment/centre/', 'src/console/'],
   ws: ['src/automaton-link/'],
   pino: ['src/log.ts'],
-  yaml: ['src/config.ts'],
+  yaml: ['src/config.ts', 'src/config-sources.ts', 'src/registry-file.ts'],
   commander: ['src/main.ts', 'src/cli/'],
 };
 
@@ -65,16 +69,21 @@ export function roomOf(file: string): string | undefined {
   return matching.sort((one, other) => other.path.length - one.path.length)[0]?.path;
 }
 
+/** Simulators and what plays with them: loaded when a command asks for it, and not otherwise. */
+function isForPlay(file: string): boolean {
+  return file.startsWith('simulators/') || file.startsWith(`${COMPOSITION}demo`);
+}
+
 function mayImport(from: string, seen: ImportSeen): boolean {
   const own = roomOf(from);
   const target = roomOf(seen.target);
   if (own === undefined || target === undefined) return false;
-  if (own === target) return true;
-  // The form of a room's own part of the configuration, never its values.
+  const isWiring = own === 'src/main.ts' || own === COMPOSITION;
+  if (isForPlay(seen.target) && !isForPlay(from)) return isWiring && seen.isDynamic;
+  if (own === target || isWiring) return true;
+  // The form of a room's own part of the configuration, never its values; or the room keeps the form itself.
   if (seen.target === 'src/config.ts' && seen.isType && !PURE.includes(own)) return true;
-  // Nothing simulated is loaded unless a command asks for it.
-  if (target === 'simulators/') return seen.isDynamic && own === 'src/main.ts';
-  if (own === 'src/main.ts') return true;
+  if (own === 'src/config.ts' && /-(?:config|settings)\.ts$/.test(seen.target)) return true;
   const may = ROOMS.find(({ path }) => path === own)?.may ?? [];
   return may.some((allowed) => (allowed.endsWith('/') ? allowed === target : allowed === seen.target));
 }

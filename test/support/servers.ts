@@ -187,7 +187,7 @@ export function startOwnRedis(): Promise<RedisServer> {
 }
 
 /** Stops what was started, and removes its folder. */
-export async function stopServers(): Promise<void> {
+async function stopServers(): Promise<void> {
   const [startedPostgres, startedRedis, folder] = [postgresServer, redisServer, runFolder];
   postgresServer = undefined;
   redisServer = undefined;
@@ -197,5 +197,15 @@ export async function stopServers(): Promise<void> {
   await folder?.then((opened) => opened.close());
 }
 
+const PARENT_WATCH_MS = 1_000;
+
+/** Ends the run when the npm or script that started it was killed: nobody would read its result. */
+function endWithParent(): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) process.exit(1);
+  }, PARENT_WATCH_MS).unref();
+}
+
 /** mocha's root hooks. */
-export const mochaHooks = { afterAll: stopServers };
+export const mochaHooks = { beforeAll: endWithParent, afterAll: stopServers };

@@ -60,6 +60,12 @@ export class MachineConnection {
   #orderInPlay: number | null = null;
   #badFrames = 0;
   #overRateAtMs: DurationMs[] = [];
+  #greeting: Promise<void> = Promise.resolve();
+  #endGreeting: () => void = () => undefined;
+  #ended: () => void = () => undefined;
+  readonly #end = new Promise<void>((resolve) => {
+    this.#ended = resolve;
+  });
   #stopHello: CancelTimer;
   #stopPing: CancelTimer = () => undefined;
   #stopPong: CancelTimer = () => undefined;
@@ -84,7 +90,7 @@ export class MachineConnection {
     deps.socket.on('pong', () => this.#stopPong());
     // ws reports broken and too long frames here and closes with 1002, 1007 or 1009 by itself.
     deps.socket.on('error', (error) => deps.log.warn('link_socket_error', { ...this.#names(), error: error.message }));
-    deps.socket.on('close', (code) => this.#end(code));
+    deps.socket.on('close', (code) => this.#finish(code));
     this.#planPing();
   }
 
@@ -111,16 +117,22 @@ export class MachineConnection {
     this.#planPing();
   }
 
+  /** Resolves when the `hello` being answered has been, well or not. */
+  get greeting(): Promise<void> {
+    return this.#greeting;
+  }
+
   /** `hello` was answered well: everything else may follow. */
-  greeted(hello: CallOf<'hello'>): void {
-    this.deliveryMs = hello.caps.deliveryMs;
+  greeted(deliveryMs: DurationMs): void {
+    this.deliveryMs = deliveryMs;
     this.#stopHello();
     if (this.#stage !== 'closing') this.#stage = 'ready';
   }
 
-  /** `hello` could not be answered yet; the machine says it again. */
-  notGreeted(): void {
+  /** `hello` has its answer; after a refusal the machine says it again. */
+  greetingOver(): void {
     if (this.#stage === 'greeting') this.#stage = 'new';
+    this.#endGreeting();
   }
 
   /** Calls the machine; `unsent` before `hello` and after the end. */
@@ -136,6 +148,12 @@ export class MachineConnection {
     this.#deps.log.info('link_closing', { ...this.#names(), code });
     this.#deps.socket.close(code);
     this.#stopClose = this.#deps.clock.after(closeMs, () => this.#deps.socket.terminate());
+  }
+
+  /** Closes, and waits until the socket is gone. */
+  closed(code: CloseCode): Promise<void> {
+    this.close(code);
+    return this.#end;
   }
 
   #names(): { machineId: string; socket: string } {
@@ -196,7 +214,7 @@ export class MachineConnection {
   #take(call: IncomingCall): void {
     // The exchange serves machines' actions alone.
     const taken = call as MachineCall;
-    if (taken.action === 'hello') this.#stage = this.#stage === 'new' ? 'greeting' : this.#stage;
+    if (taken.action === 'hello') this.#beginGreeting();
     else if (this.#stage === 'new' || (this.#stage === 'greeting' && taken.action !== 'vend.request')) {
       taken.answer({ kind: 'error', code: 'bad_message', what: 'hello comes first' });
       return;
@@ -210,6 +228,13 @@ export class MachineConnection {
       }
     }
     this.#deps.onCall(this, taken);
+  }
+
+  #beginGreeting(): void {
+    if (this.#stage === 'new') this.#stage = 'greeting';
+    this.#greeting = new Promise((resolve) => {
+      this.#endGreeting = resolve;
+    });
   }
 
   #planPing(): void {
@@ -229,7 +254,7 @@ export class MachineConnection {
     });
   }
 
-  #end(code: number): void {
+  #finish(code: number): void {
     this.#isClosed = true;
     this.#stage = 'closing';
     this.#stopHello();
@@ -238,6 +263,8 @@ export class MachineConnection {
     this.#stopClose();
     this.#exchange.end();
     this.#deps.log.info('link_closed', { ...this.#names(), code });
+    this.#endGreeting();
+    this.#ended();
     this.#deps.onClosed(this);
   }
 }

@@ -71,7 +71,9 @@ function readAmount(amount: string, currency: string): Result<Money, ErrorBody> 
   const money = parseDecimal(amount, currency);
   if (!money.ok) {
     return refuse(
-      money.refusal === 'unknown_currency' ? errorBody('validation', 'currencyNotSupported') : errorBody('validation', 'formatError', { field: 'amount' }),
+      money.refusal === 'unknown_currency'
+        ? errorBody('validation', 'currencyNotSupported')
+        : errorBody('validation', 'formatError', { field: 'amount' }),
     );
   }
   return money.value.minor > 0n ? money : refuse(errorBody('businessRule', 'lessThanTransactionMinValue'));
@@ -132,9 +134,19 @@ async function merchantPay(deps: ActDeps, call: Call): Promise<Answer> {
   return await deps.ledger.debit(call.keyed, deps.newId(), { ...order, isValidated: judged.value, expiresInMs });
 }
 
-async function captureCode(deps: ActDeps, call: Call, body: PayRequest, order: Omit<Parameters<Ledger['capture']>[2], 'hold'>): Promise<Answer> {
+async function captureCode(
+  deps: ActDeps,
+  call: Call,
+  body: PayRequest,
+  order: Omit<Parameters<Ledger['capture']>[2], 'hold'>,
+): Promise<Answer> {
   const hold = await deps.objects.findHold(call.keyed.client, body.oneTimeCode ?? '');
-  if (hold === null) return await deps.ledger.refuse(call.keyed, 'merchantpay', errorBody('validation', 'genericError', { field: 'oneTimeCode' }));
+  if (hold === null)
+    return await deps.ledger.refuse(
+      call.keyed,
+      'merchantpay',
+      errorBody('validation', 'genericError', { field: 'oneTimeCode' }),
+    );
   return await deps.ledger.capture(call.keyed, deps.newId(), { ...order, hold: hold.id });
 }
 
@@ -146,7 +158,8 @@ async function createCode(deps: ActDeps, call: Call, msisdn: string): Promise<An
   const deal = await readDeal(deps, body, digitsOf(msisdn), body.redemptionAccountIdentifiers);
   if (!deal.ok) return refused(deal.refusal);
   const lifetimeMs = body.codeLifetime * 1000;
-  if (lifetimeMs > deps.policy.maxHoldMs) return refused(errorBody('validation', 'formatError', { field: 'codeLifetime' }));
+  if (lifetimeMs > deps.policy.maxHoldMs)
+    return refused(errorBody('validation', 'formatError', { field: 'codeLifetime' }));
   const judged = await judgePayer(deps, deal.value);
   if (!judged.ok) return refused(judged.refusal);
   return await deps.ledger.placeHold(call.keyed, deps.newId(), {
@@ -166,8 +179,10 @@ async function reverseByKey(deps: ActDeps, call: Call): Promise<Answer> {
   const parsed = payRequestShape.safeParse(call.body);
   if (!parsed.success) return refused(formatFault(parsed.error, call.body));
   const original = valueOf(parsed.data.metadata, 'originalCorrelationId') ?? '';
-  if (!isUuid(original)) return refused(errorBody('validation', 'mandatoryValueNotSupplied', { field: 'originalCorrelationId' }));
-  if (original.toLowerCase() === call.keyed.key) return refused(errorBody('validation', 'formatError', { field: 'originalCorrelationId' }));
+  if (!isUuid(original))
+    return refused(errorBody('validation', 'mandatoryValueNotSupplied', { field: 'originalCorrelationId' }));
+  if (original.toLowerCase() === call.keyed.key)
+    return refused(errorBody('validation', 'formatError', { field: 'originalCorrelationId' }));
   return await deps.ledger.reverseByKey(call.keyed, deps.newId(), original.toLowerCase());
 }
 
@@ -183,14 +198,23 @@ async function reverse(deps: ActDeps, call: Call, reference: string): Promise<An
   return await deps.ledger.adjust(call.keyed, deps.newId(), payment.id, part.value.minor, part.value.currency);
 }
 
+const busy: Answer = { status: null, error: null, object: null, serverKey: '', isReplayed: false };
+
 async function validate(deps: ActDeps, call: Call, object: string, kind: 'payment' | 'hold'): Promise<Answer> {
-  const pin = call.credential === null ? null : await deps.credentialKey.open(call.credential, call.keyed.key);
-  if (pin === null || !deps.pins.isPin(pin)) {
-    return await deps.ledger.refuse(call.keyed, 'validation', errorBody('validation', 'formatError', { header: 'X-User-Credential-1' }));
+  const opened = call.credential === null ? 'invalid' : await deps.credentialKey.open(call.credential, call.keyed.key);
+  // Encrypted before our last start: nothing is stored, so that the payer can be asked again under the same key.
+  if (opened === 'other_key') return busy;
+  if (opened === 'invalid') {
+    return await deps.ledger.refuse(
+      call.keyed,
+      'validation',
+      errorBody('validation', 'formatError', { header: 'X-User-Credential-1' }),
+    );
   }
   const started = await deps.ledger.beginValidation(call.keyed, object, kind);
   if (started.pinHash === null || started.holder === null) return started;
-  const isCorrect = await deps.pins.check(started.holder, pin, started.pinHash);
+  // What is no PIN at all is a wrong one, and costs a try.
+  const isCorrect = deps.pins.isPin(opened.pin) && (await deps.pins.check(started.holder, opened.pin, started.pinHash));
   // Too busy: the check stays open, and the sweep ends it as not made; the caller hears 503.
   return isCorrect === null ? started : await deps.ledger.finishValidation(call.keyed, isCorrect);
 }
@@ -217,7 +241,8 @@ export function createActs(deps: ActDeps): Acts {
     reverse: (call, reference) => reverse(deps, call, reference),
     patchCode: async (call, code, msisdn) => {
       const hold = await deps.objects.findHold(call.keyed.client, code);
-      if (hold === null || hold.msisdn !== digitsOf(msisdn)) return await deps.ledger.refuse(call.keyed, 'patch', unknownObject);
+      if (hold === null || hold.msisdn !== digitsOf(msisdn))
+        return await deps.ledger.refuse(call.keyed, 'patch', unknownObject);
       return await patch(deps, call, '/codeState', {
         cancelled: () => deps.ledger.void(call.keyed, hold.id),
         active: () => validate(deps, call, hold.id, 'hold'),

@@ -36,7 +36,11 @@ const openShape = z.strictObject({
   creditLimit: z.string().default('0'),
   validation: z.enum(['default', 'never', 'always', 'above']).default('default'),
   validationAbove: z.string().nullable().default(null),
-  pin: z.string().regex(/^\d{4,6}$/).nullable().default(null),
+  pin: z
+    .string()
+    .regex(/^\d{4,6}$/)
+    .nullable()
+    .default(null),
 });
 const cashShape = z.strictObject({ msisdn, currency, amount: z.string() });
 const statusShape = z.strictObject({ msisdn, currency, status: z.enum(['available', 'unavailable']) });
@@ -52,7 +56,8 @@ async function open(deps: AdminDeps, body: unknown): Promise<Reply> {
   const asked = openShape.safeParse(body);
   if (!asked.success) return refused(400, 'invalid_body');
   const creditLimit = parseDecimal(asked.data.creditLimit, asked.data.currency);
-  const above = asked.data.validationAbove === null ? null : parseDecimal(asked.data.validationAbove, asked.data.currency);
+  const above =
+    asked.data.validationAbove === null ? null : parseDecimal(asked.data.validationAbove, asked.data.currency);
   if (!creditLimit.ok || above?.ok === false) return refused(400, 'not_an_amount');
   const opened = await deps.accounts.openWallet({
     name: asked.data.name,
@@ -62,7 +67,8 @@ async function open(deps: AdminDeps, body: unknown): Promise<Reply> {
     validation: asked.data.validation,
     validationAbove: above === null ? null : above.value.minor,
   });
-  if (asked.data.pin !== null) await deps.accounts.setPin(opened.holder, await deps.pins.hash(opened.holder, asked.data.pin));
+  if (asked.data.pin !== null)
+    await deps.accounts.setPin(opened.holder, await deps.pins.hash(opened.holder, asked.data.pin));
   return { status: 201, body: opened };
 }
 
@@ -74,7 +80,12 @@ async function cashIn(deps: AdminDeps, body: unknown, key: string): Promise<Repl
   const payer = await deps.accounts.findPayer(asked.data.msisdn, asked.data.currency);
   if (payer === null || payer.wallet === null) return unknownWallet;
   const hash = Buffer.from(`${payer.wallet} ${amount.value.minor}`);
-  const answer = await deps.ledger.cashIn({ client: 'admin', key: key.toLowerCase(), hash }, deps.newId(), payer.wallet, amount.value.minor);
+  const answer = await deps.ledger.cashIn(
+    { client: 'admin', key: key.toLowerCase(), hash },
+    deps.newId(),
+    payer.wallet,
+    amount.value.minor,
+  );
   return answer.status === 201 ? { status: 201, body: { transfer: answer.object } } : refused(409, 'duplicate_request');
 }
 
@@ -105,7 +116,13 @@ async function readWallet(deps: AdminDeps, body: unknown): Promise<Reply> {
   }));
   return {
     status: 200,
-    body: { currency: asked.data.currency, balance: text(payer.posted), held: text(payer.held), available: text(payer.available), statement },
+    body: {
+      currency: asked.data.currency,
+      balance: text(payer.posted),
+      held: text(payer.held),
+      available: text(payer.available),
+      statement,
+    },
   };
 }
 
@@ -122,7 +139,10 @@ async function readOperator(deps: AdminDeps, body: unknown): Promise<Reply> {
   if (operator === null) return refused(404, 'unknown_operator');
   const balance = await deps.accounts.operatorBalance(operator, asked.data.currency);
   const text = (minor: bigint): string => decimalOf({ minor, currency: asked.data.currency });
-  return { status: 200, body: { currency: asked.data.currency, pending: text(balance.pending), available: text(balance.available) } };
+  return {
+    status: 200,
+    body: { currency: asked.data.currency, pending: text(balance.pending), available: text(balance.available) },
+  };
 }
 
 async function jsonOf(ctx: Context): Promise<unknown> {

@@ -30,8 +30,10 @@ export function authenticate(ctx: Context, clients: readonly Client[]): string |
 /** Reads key and body. Order of the checks: section 3, tightening 4. */
 export async function readCall(ctx: Context, client: string): Promise<Call | Rejection> {
   const key = ctx.get('x-correlationid');
-  if (key === '') return { status: 400, error: errorBody('validation', 'mandatoryValueNotSupplied', { header: 'X-CorrelationID' }) };
-  if (!isUuid(key)) return { status: 400, error: errorBody('validation', 'formatError', { header: 'X-CorrelationID' }) };
+  if (key === '')
+    return { status: 400, error: errorBody('validation', 'mandatoryValueNotSupplied', { header: 'X-CorrelationID' }) };
+  if (!isUuid(key))
+    return { status: 400, error: errorBody('validation', 'formatError', { header: 'X-CorrelationID' }) };
   const bytes = await readBody(ctx);
   if (bytes === null) return { status: 400, error: errorBody('validation', 'lengthError') };
   const digest = ctx.get('x-content-hash');
@@ -41,7 +43,11 @@ export async function readCall(ctx: Context, client: string): Promise<Call | Rej
   const body = parseJson(bytes);
   const credential = ctx.get('x-user-credential-1');
   return {
-    keyed: { client, key: key.toLowerCase(), hash: hashOf(ctx.method, ctx.path, body === undefined ? bytes.toString('base64') : canonical(body)) },
+    keyed: {
+      client,
+      key: key.toLowerCase(),
+      hash: hashOf(ctx.method, ctx.path, body === undefined ? bytes.toString('base64') : canonical(body)),
+    },
     body,
     credential: credential === '' ? null : credential,
   };
@@ -66,7 +72,10 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 // Dates and the remaining time differ from one transmission to the next and are no part of what is asked.
 function canonical(value: unknown): string {
   if (Array.isArray(value)) {
-    return `[${value.filter((item) => !isObject(item) || item['key'] !== EXPIRES_KEY).map(canonical).join(',')}]`;
+    return `[${value
+      .filter((item) => !isObject(item) || item['key'] !== EXPIRES_KEY)
+      .map(canonical)
+      .join(',')}]`;
   }
   if (!isObject(value)) return JSON.stringify(value);
   const entries = Object.entries(value).filter(([name]) => name !== 'requestDate');

@@ -6,7 +6,10 @@ import { z } from 'zod';
 const secretText = z.string().min(16, 'at least 16 characters');
 
 /** Where a party listens. Port 0: any free port. */
-const listenShape = z.strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(0) });
+const listenShape = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  port: z.int().min(0).max(65_535).default(0),
+});
 
 /** The section `centre` of the configuration. */
 export const centreConfigShape = z.strictObject({
@@ -22,7 +25,11 @@ export const centreConfigShape = z.strictObject({
   /** The GSMA face, for relation servers. */
   listen: listenShape.prefault({}),
   /** The admin face; keep it on a loopback or management address. */
-  admin: z.strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(0), token: secretText }),
+  admin: z.strictObject({
+    host: z.string().default('127.0.0.1'),
+    port: z.int().min(0).max(65_535).default(0),
+    token: secretText,
+  }),
   /** Who may ask for money, each with its own bearer token. */
   clients: z.array(z.strictObject({ id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/), token: secretText })).min(1),
   /** Mixed into every PIN before hashing. Losing it makes all PINs useless; kept apart from the database. */

@@ -49,14 +49,20 @@ function startSweep(ledger: Ledger, deps: CentreDeps): () => Promise<void> {
   let cancel = (): void => undefined;
   let running: Promise<void> = Promise.resolve();
   const plan = (): void => {
-    if (!isStopped) cancel = deps.clock.after(SWEEP_MS, () => (running = sweep()));
+    if (isStopped) return;
+    cancel = deps.clock.after(SWEEP_MS, () => {
+      running = sweep();
+    });
   };
   const sweep = async (): Promise<void> => {
     try {
       const ended = await ledger.expireDue(SWEEP_LIMIT);
       if (ended > 0n) deps.log.info({ ended: ended.toString() }, 'centre_expired');
     } catch (error) {
-      deps.log.warn({ code: error instanceof Error && 'code' in error ? String(error.code) : 'none' }, 'centre_sweep_failed');
+      deps.log.warn(
+        { code: error instanceof Error && 'code' in error ? String(error.code) : 'none' },
+        'centre_sweep_failed',
+      );
     }
     plan();
   };
@@ -97,7 +103,16 @@ async function serve(config: CentreConfig, deps: CentreDeps, sql: Sql): Promise<
     wall: () => deps.clock.wall(),
     isHealthy: () => isAnswering(sql),
   });
-  const admin = createAdminFace({ sql, ledger, accounts, pins, credentialKey, token: config.admin.token, log: deps.log, newId });
+  const admin = createAdminFace({
+    sql,
+    ledger,
+    accounts,
+    pins,
+    credentialKey,
+    token: config.admin.token,
+    log: deps.log,
+    newId,
+  });
   const listening: Listening = await listen(face, config.listen, deps.clock);
   const adminListening: Listening = await listen(admin, config.admin, deps.clock).catch(async (error: unknown) => {
     await listening.stop();

@@ -10,7 +10,13 @@ import type { PinBook } from './pin.ts';
 /** What the seed made. `pin` only where a PIN was drawn: shown on the playground page, kept nowhere in clear. */
 export type DemoWallet = { readonly msisdn: string; readonly pin: string | null };
 
-type Plan = { readonly msisdn: string; readonly name: string; readonly minor: bigint; readonly asksPin: boolean; readonly isBlocked: boolean };
+type Plan = {
+  readonly msisdn: string;
+  readonly name: string;
+  readonly minor: bigint;
+  readonly asksPin: boolean;
+  readonly isBlocked: boolean;
+};
 
 const PLANS: readonly Plan[] = [
   { msisdn: '33639980001', name: 'Awa', minor: 25_000n, asksPin: false, isBlocked: false },

@@ -1,8 +1,9 @@
 /**
  * What both faces of the centre have in common: bodies with a limit, errors without detail, a listening server.
  */
-import type { Server } from 'node:http';
+
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Server } from 'node:http';
 import Koa from 'koa';
 import rawBody from 'raw-body';
 import type { Clock } from '../../time.ts';
@@ -42,7 +43,10 @@ export function createFace(name: string, log: CentreLog): Koa {
       // Never the URL: it carries the number. Nor the message of the driver, which may quote a row.
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'none';
       const stack = error instanceof Error ? error.stack?.split('\n').slice(1, 6).join(' <') : undefined;
-      log.error({ face: name, method: ctx.method, route: String(ctx['_matchedRoute'] ?? ''), code, stack }, 'centre_fault');
+      log.error(
+        { face: name, method: ctx.method, route: String(ctx['_matchedRoute'] ?? ''), code, stack },
+        'centre_fault',
+      );
       ctx.status = isAway ? 503 : 500;
       ctx.body = errorBody(isAway ? 'serviceUnavailable' : 'internal', 'genericError');
     }
@@ -56,10 +60,18 @@ export type Listening = { readonly port: number; stop(): Promise<void> };
 /** How long answers under way may take once the server is told to stop. */
 const STOP_GRACE_MS = 3_000;
 
+/** A request that has not come whole by then is cut off: the connector's whole budget is shorter. */
+const REQUEST_TIMEOUT_MS = 15_000;
+
 /** Starts to listen. @throws when the port is taken. */
-export function listen(app: Koa, at: { readonly host: string; readonly port: number }, clock: Clock): Promise<Listening> {
+export function listen(
+  app: Koa,
+  at: { readonly host: string; readonly port: number },
+  clock: Clock,
+): Promise<Listening> {
   return new Promise((resolve, reject) => {
     const server: Server = app.listen(at.port, at.host);
+    server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.once('error', reject);
     server.once('listening', () => {
       const address = server.address();

@@ -55,6 +55,7 @@ export interface Ledger {
 }
 
 const STATEMENT_TIMEOUT_MS = 8_000;
+const RECONNECT_SECONDS = 0.25;
 
 /** Where a database is, as both drivers take it. */
 export type DatabaseAddress = {
@@ -93,7 +94,9 @@ export function connectLedger(url: string, connections: number): Sql {
     max: connections,
     types: { bigint: postgres.BigInt },
     onnotice: () => undefined,
-    connect_timeout: 5,
+    connect_timeout: 2,
+    // Soon again: a caller is waiting, and it is one server that is restarting.
+    backoff: () => RECONNECT_SECONDS,
     connection: {
       application_name: 'relais-centre',
       statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -102,11 +105,23 @@ export function connectLedger(url: string, connections: number): Sql {
   });
 }
 
-type Row = { status: Answer['status']; error: ErrorBody | null; object: string | null; server_key: string; replayed: boolean };
+type Row = {
+  status: Answer['status'];
+  error: ErrorBody | null;
+  object: string | null;
+  server_key: string;
+  replayed: boolean;
+};
 
 function answerOf(row: Row | undefined): Answer {
   if (row === undefined) throw new Error('a ledger function answered nothing');
-  return { status: row.status, error: row.error, object: row.object, serverKey: row.server_key, isReplayed: row.replayed };
+  return {
+    status: row.status,
+    error: row.error,
+    object: row.object,
+    serverKey: row.server_key,
+    isReplayed: row.replayed,
+  };
 }
 
 /** The ledger over a pool. `newId` makes the ids that the wire shows and the ledger's transfers. */

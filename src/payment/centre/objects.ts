@@ -37,7 +37,9 @@ type Parties = { msisdn: string | null; operator: string | null };
 
 function partiesOf(row: Parties): Body {
   return {
-    debitParty: [row.msisdn === null ? { key: 'accountid', value: 'closed' } : { key: 'msisdn', value: `+${row.msisdn}` }],
+    debitParty: [
+      row.msisdn === null ? { key: 'accountid', value: 'closed' } : { key: 'msisdn', value: `+${row.msisdn}` },
+    ],
     creditParty: [{ key: 'organisationid', value: row.operator ?? 'closed' }],
   };
 }
@@ -178,7 +180,8 @@ function linkOf(row: RequestRow): string {
 /** The objects of one ledger. `wall`: the clock whose time goes out as `X-Date`. */
 export function createObjects(sql: Sql, wall: () => number): Objects {
   const parties = sql`(select value from ledger.alias where holder = w.owner and kind = 'msisdn') as msisdn`;
-  const mine = (client: string) => sql`exists (select 1 from ledger.request r where r.object = o.id and r.client = ${client})`;
+  const mine = (client: string) =>
+    sql`exists (select 1 from ledger.request r where r.object = o.id and r.client = ${client})`;
   const request = async (client: string, where: 'key' | 'server_key', id: string): Promise<RequestRow | null> => {
     if (!isUuid(id)) return null;
     const rows = await sql<Omit<RequestRow, 'at'>[]>`

@@ -4,7 +4,15 @@
  */
 import { createHmac } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
-import { type CryptoKey, compactDecrypt, exportJWK, generateKeyPair, type JWK } from 'jose';
+import {
+  type CryptoKey,
+  calculateJwkThumbprint,
+  compactDecrypt,
+  decodeProtectedHeader,
+  exportJWK,
+  generateKeyPair,
+  type JWK,
+} from 'jose';
 import { z } from 'zod';
 
 /** At most so many checks at once: each takes 19 MiB and a thread; more would only slow each other down. */
@@ -29,7 +37,9 @@ export interface PinBook {
 export function createPinBook(pepper: string): PinBook {
   let running = 0;
   const waiting: (() => void)[] = [];
-  const spice = (holder: string, pin: string): Buffer => createHmac('sha256', pepper).update(`${holder}${pin}`).digest();
+  // As text: the package hashes any bytes, but checks only those that are UTF-8.
+  const spice = (holder: string, pin: string): string =>
+    createHmac('sha256', pepper).update(`${holder}${pin}`).digest('base64');
   return {
     isPin: (text) => /^\d{4,6}$/.test(text),
     hash: (holder, pin) => hash(spice(holder, pin), COST),
@@ -51,30 +61,44 @@ export function createPinBook(pepper: string): PinBook {
 /** The centre's key for credentials: made at each start, since nothing encrypted with it is kept. */
 export interface CredentialKey {
   readonly publicJwk: JWK;
-  /** The PIN of a JWE that was made for this correlation id; null for anything else. */
-  open(jwe: string, correlationId: string): Promise<string | null>;
+  /**
+   * The PIN of a JWE that was made for this correlation id. `invalid`: it is none; `other_key`: it was encrypted to a key
+   * that is no longer ours, so nothing can be said of it.
+   */
+  open(jwe: string, correlationId: string): Promise<{ readonly pin: string } | 'invalid' | 'other_key'>;
 }
 
-const credentialShape = z.object({ pin: z.string().max(16), correlationId: z.string() });
+const credentialShape = z.object({ pin: z.string().max(32), correlationId: z.string() });
 
-/** Makes a fresh key (ECDH-ES on P-256, A256GCM). */
+/** Makes a fresh key (ECDH-ES on P-256, A256GCM), named by its thumbprint. */
 export async function createCredentialKey(): Promise<CredentialKey> {
   const pair = await generateKeyPair('ECDH-ES', { crv: 'P-256' });
-  const publicJwk = { ...(await exportJWK(pair.publicKey)), alg: 'ECDH-ES', use: 'enc' };
-  return { publicJwk, open: (jwe, correlationId) => openCredential(pair.privateKey, jwe, correlationId) };
+  const jwk = await exportJWK(pair.publicKey);
+  const kid = await calculateJwkThumbprint(jwk);
+  return {
+    publicJwk: { ...jwk, alg: 'ECDH-ES', use: 'enc', kid },
+    open: (jwe, correlationId) => openCredential(pair.privateKey, kid, jwe, correlationId),
+  };
 }
 
-async function openCredential(privateKey: CryptoKey, jwe: string, correlationId: string): Promise<string | null> {
+async function openCredential(
+  privateKey: CryptoKey,
+  kid: string,
+  jwe: string,
+  correlationId: string,
+): Promise<{ readonly pin: string } | 'invalid' | 'other_key'> {
   try {
+    const named = decodeProtectedHeader(jwe).kid;
+    if (named !== undefined && named !== kid) return 'other_key';
     const { plaintext } = await compactDecrypt(jwe, privateKey, {
       keyManagementAlgorithms: ['ECDH-ES'],
       contentEncryptionAlgorithms: ['A256GCM'],
     });
     const credential = credentialShape.parse(JSON.parse(new TextDecoder().decode(plaintext)));
     plaintext.fill(0);
-    return credential.correlationId === correlationId ? credential.pin : null;
+    return credential.correlationId === correlationId ? { pin: credential.pin } : 'invalid';
   } catch {
     // Whatever is wrong with it, it is not a credential; saying more would help only a forger.
-    return null;
+    return 'invalid';
   }
 }

@@ -33,6 +33,13 @@ type Route = (ctx: Context, client: string, path: Readonly<Record<string, string
 
 const notFound = errorBody('identification', 'identifierError');
 
+// The router's own type for them is `any`.
+function parametersOf(ctx: Context): Readonly<Record<string, string>> {
+  const parameters: unknown = ctx['params'];
+  if (typeof parameters !== 'object' || parameters === null) return {};
+  return Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, String(value)]));
+}
+
 function sendFound(ctx: Context, body: Body | null): void {
   if (body === null) sendError(ctx, 404, notFound);
   else ctx.body = body;
@@ -58,7 +65,13 @@ async function accountStatus(deps: FaceDeps, ctx: Context, number: string): Prom
 }
 
 // The object that an act made, or how far its request has come.
-async function sendAnswer(deps: FaceDeps, ctx: Context, client: string, answer: Answer, read: (id: string) => Promise<Body | null>): Promise<void> {
+async function sendAnswer(
+  deps: FaceDeps,
+  ctx: Context,
+  client: string,
+  answer: Answer,
+  read: (id: string) => Promise<Body | null>,
+): Promise<void> {
   if (sendPlainAnswer(ctx, answer)) return;
   const isMade = answer.status === 201 && answer.object !== null;
   ctx.body = isMade ? await read(answer.object ?? '') : await deps.objects.requestState(client, answer.serverKey);
@@ -87,13 +100,31 @@ function addReads(deps: FaceDeps, get: (path: string, route: Route) => void): vo
 
 type Act = (call: Call, path: Readonly<Record<string, string>>) => Promise<Answer>;
 
-function addActs(deps: FaceDeps, add: (method: 'post' | 'patch', path: string, act: Act, reads: 'code' | 'transaction') => void): void {
+function addActs(
+  deps: FaceDeps,
+  add: (method: 'post' | 'patch', path: string, act: Act, reads: 'code' | 'transaction') => void,
+): void {
   const { acts } = deps;
   add('post', '/transactions/type/merchantpay', (call) => acts.merchantPay(call), 'transaction');
   add('post', '/transactions/type/reversal', (call) => acts.reverseByKey(call), 'transaction');
-  add('post', '/transactions/:reference/reversals', (call, path) => acts.reverse(call, path['reference'] ?? ''), 'transaction');
-  add('patch', '/transactions/:reference', (call, path) => acts.patchTransaction(call, path['reference'] ?? ''), 'transaction');
-  add('post', '/accounts/msisdn/:number/authorisationcodes', (call, path) => acts.createCode(call, path['number'] ?? ''), 'code');
+  add(
+    'post',
+    '/transactions/:reference/reversals',
+    (call, path) => acts.reverse(call, path['reference'] ?? ''),
+    'transaction',
+  );
+  add(
+    'patch',
+    '/transactions/:reference',
+    (call, path) => acts.patchTransaction(call, path['reference'] ?? ''),
+    'transaction',
+  );
+  add(
+    'post',
+    '/accounts/msisdn/:number/authorisationcodes',
+    (call, path) => acts.createCode(call, path['number'] ?? ''),
+    'code',
+  );
   add(
     'patch',
     '/accounts/msisdn/:number/authorisationcodes/:code',
@@ -109,10 +140,11 @@ export function createGsmaFace(deps: FaceDeps): ReturnType<typeof createFace> {
   const authenticated =
     (route: Route) =>
     async (ctx: Context): Promise<void> => {
-      ctx.set('X-Date', new Date(deps.wall()).toISOString());
       const client = authenticate(ctx, deps.clients);
-      if (client === null) return sendError(ctx, 401, errorBody('authorisation', 'clientAuthorisationError'));
-      await route(ctx, client, ctx['params']);
+      if (client === null) sendError(ctx, 401, errorBody('authorisation', 'clientAuthorisationError'));
+      else await route(ctx, client, parametersOf(ctx));
+      // Last, so that remaining times, which are counted from it, are never told too long.
+      ctx.set('X-Date', new Date(deps.wall()).toISOString());
     };
   addReads(deps, (path, route) => router.get(path, authenticated(route)));
   addActs(deps, (method, path, act, reads) =>
@@ -123,13 +155,16 @@ export function createGsmaFace(deps: FaceDeps): ReturnType<typeof createFace> {
         if ('error' in call) return sendError(ctx, call.status, call.error);
         const answer = await act(call, parameters);
         await sendAnswer(deps, ctx, client, answer, (id) =>
-          reads === 'code' ? deps.objects.code(client, id, digitsOf(parameters['number']) ?? '') : deps.objects.transaction(client, id),
+          reads === 'code'
+            ? deps.objects.code(client, id, digitsOf(parameters['number']) ?? '')
+            : deps.objects.transaction(client, id),
         );
       }),
     ),
   );
   app.use(async (ctx, next) => {
-    if (ctx.path === '/.well-known/jwks.json' && ctx.method === 'GET') ctx.body = { keys: [deps.credentialKey.publicJwk] };
+    if (ctx.path === '/.well-known/jwks.json' && ctx.method === 'GET')
+      ctx.body = { keys: [deps.credentialKey.publicJwk] };
     else await next();
   });
   app.use(router.routes());

@@ -4,7 +4,8 @@ CREATE TABLE operators (
   id int PRIMARY KEY,
   name text NOT NULL,
   account text NOT NULL,                        -- the operator's name at the payment centre
-  time_zone text NOT NULL,                      -- whose day a sale belongs to
+  -- Whose day a sale belongs to. Checked here: an unknown zone would fail each commit that ends a purchase.
+  time_zone text NOT NULL CHECK (timestamptz '2000-01-01' AT TIME ZONE time_zone IS NOT NULL),
   currency text NOT NULL CHECK (length(currency) = 3),
   language text NOT NULL
 );

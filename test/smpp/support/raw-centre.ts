@@ -1,8 +1,9 @@
 /**
  * A centre that is no program but a socket: it accepts one connection and says exactly the octets it is told to.
  */
-import { createServer, type Server, type Socket } from 'node:net';
+
 import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 
 export interface RawConnection {
   readonly socket: Socket;

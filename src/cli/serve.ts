@@ -1,0 +1,14 @@
+/**
+ * `relais serve` and `relais centre`: long-running processes that say on standard output where they listen.
+ */
+import { print, untilAsked } from './exit.ts';
+
+/** A process that runs, and where. */
+export type Served = { readonly where: Readonly<Record<string, string | number>>; stop(): Promise<void> };
+
+/** Starts, prints one JSON line with `ready` and the addresses, and stops when asked to. */
+export async function serve(startIt: () => Promise<Served>): Promise<void> {
+  const served = await startIt();
+  print(JSON.stringify({ ready: true, ...served.where }));
+  await untilAsked(() => served.stop());
+}

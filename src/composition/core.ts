@@ -1,0 +1,176 @@
+/**
+ * Coordinator, workers and machine link: each knows the others through what is handed in here.
+ */
+import { defaultMachineLinkConfig } from '../automaton-link/server/link-config.ts';
+import { createMachineLink, type LateAnswer, type MachineLink } from '../automaton-link/server/machine-link.ts';
+import type { Log } from '../log.ts';
+import type { Board } from '../order-board/board.ts';
+import { type Coordinator, createCoordinator } from '../purchase/coordinator.ts';
+import type { PaymentPort } from '../purchase/payment-port.ts';
+import { createPurchases } from '../purchase/purchases.ts';
+import type { NoticePort, Purchases } from '../purchase/purchases-port.ts';
+import type { Loaded } from '../purchase/store-port.ts';
+import { Fault } from '../result.ts';
+import type { Store } from '../store/store.ts';
+import { createCarryOut } from '../worker/carry-out.ts';
+import { createDeadlineWorker, type DeadlineWorker } from '../worker/deadline-worker.ts';
+import { createEffectWorker, type EffectWorker } from '../worker/effect-worker.ts';
+import type { Rooms } from './edges.ts';
+import { keyOf, newReference } from './names.ts';
+
+/** The purchases of one node, at work. */
+export type Core = {
+  readonly coordinator: Coordinator;
+  readonly purchases: Purchases;
+  readonly worker: EffectWorker;
+  readonly deadlines: DeadlineWorker;
+  readonly link: MachineLink;
+  /** Set once the phones are built: notices go out by them. */
+  setNotices(notices: NoticePort): void;
+};
+
+/** Coordinator, workers and machine link: each knows the others through what is handed in here. */
+export function buildCore(rooms: Rooms): Core {
+  const { config, log, clock, rules, store, board, wallet } = rooms;
+  const trouble = (what: string, id: string | null, error: unknown): void =>
+    log.error('trouble', { what, purchaseId: id }, error);
+  const walletOf = (provider: string): PaymentPort => {
+    if (provider !== wallet.name) throw new Fault('wallet_not_configured', 'no', provider);
+    return wallet;
+  };
+  let notices: NoticePort | null = null;
+  const coordinator: Coordinator = createCoordinator({
+    store: store.purchases,
+    board: board.orders,
+    machines: { holds: (id) => link.port.holds(id), deny: (command) => link.port.deny(command) },
+    keyOf,
+    clock,
+    rules,
+    leaseMs: config.effects.leaseMs,
+    run: (own) => worker.run(own),
+    nudge: (machineId) => void nudge(board, machineId, trouble),
+    onChange: ({ loaded, event, from }) => logChange(log, loaded, event, from),
+    onTrouble: trouble,
+  });
+  const purchases = createPurchases({
+    coordinator,
+    store: store.purchases,
+    board: board.orders,
+    subscribers: store.subscribers,
+    wallet,
+    walletOf,
+    keyOf,
+    newReference,
+    clock,
+    rules,
+    holds: (id) => link.port.holds(id),
+    onTrouble: trouble,
+  });
+  const worker: EffectWorker = createEffectWorker({
+    store: store.purchases,
+    coordinator,
+    machines: { heldMachines: () => link.port.heldMachines() },
+    carryOut: (loaded, effect) => carryOut(loaded, effect),
+    clock,
+    leaseMs: config.effects.leaseMs,
+    pollMs: config.effects.pollMs,
+    random: Math.random,
+    onTrouble: trouble,
+  });
+  const link: MachineLink = createMachineLink({
+    config: { ...defaultMachineLinkConfig, ...config.link, cutoffMs: config.payment.cutoffMs },
+    clock,
+    board: board.orders,
+    presence: board.presence,
+    purchases,
+    directory: store.directory,
+    waker: worker,
+    serverSecret: config.keys.machineSecret,
+    log,
+    onRejected: (rejection) => log.warn('machine_rejected', rejection),
+    onLateAnswer: (late) => void answerLate(coordinator, purchases, late).catch((error: unknown) => trouble('late_answer', null, error)),
+  });
+  const carryOut = createCarryOut({
+    store: store.purchases,
+    coordinator,
+    walletOf,
+    machines: link.port,
+    notices: {
+      send: (notice) => {
+        if (notices === null) throw new Fault('phones_not_ready', 'no');
+        return notices.send(notice);
+      },
+    },
+    subscribers: store.subscribers,
+    languageOf: (loaded) => languageOf(store, loaded),
+    keyOf,
+    clock,
+    rules,
+    onTrouble: trouble,
+  });
+  const deadlines = createDeadlineWorker({
+    store: store.purchases,
+    coordinator,
+    clock,
+    pollMs: config.effects.deadlinePollMs,
+    random: Math.random,
+    onTrouble: trouble,
+  });
+  board.presence.onNudge((machineId) => worker.machineReady(machineId));
+  return {
+    coordinator,
+    purchases,
+    worker,
+    deadlines,
+    link,
+    setNotices: (made) => {
+      notices = made;
+    },
+  };
+}
+
+async function nudge(
+  board: Board,
+  machineId: string,
+  trouble: (what: string, id: string | null, error: unknown) => void,
+): Promise<void> {
+  try {
+    const node = await board.presence.whereIs(machineId);
+    if (node !== null) await board.presence.nudge(node, machineId);
+  } catch (error) {
+    // A lost nudge costs the two seconds until the holder's next look.
+    trouble('not_nudged', null, error);
+  }
+}
+
+function logChange(log: Log, loaded: Loaded, event: string, from: string | null): void {
+  const { id, reference, state, order, version } = loaded.purchase;
+  log.info('purchase', { purchaseId: id, reference, event, from, state, version, machineId: order.machineId });
+}
+
+/** An answer to an approval that came after we had stopped waiting for it. */
+async function answerLate(
+  coordinator: Coordinator,
+  purchases: Purchases,
+  late: LateAnswer,
+): Promise<void> {
+  const { machineId, orderSeq, approvalId, answer } = late;
+  if (answer.kind === 'accepted' || answer.kind === 'duplicate') {
+    await purchases.noteAccepted(machineId, orderSeq, approvalId);
+    return;
+  }
+  if (answer.kind !== 'rejected') return;
+  const purchase = await purchases.ofOrder(machineId, orderSeq);
+  if (purchase === null || purchases.approvalIdOf(purchase.id) !== approvalId) return;
+  await coordinator.apply(purchase.id, { type: 'approval_rejected', reason: answer.reason, wasSentBefore: true });
+}
+
+/** The payer's own language, else that of the machine's operator. */
+async function languageOf(store: Store, loaded: Loaded): Promise<string | null> {
+  const msisdn = await store.subscribers.msisdnOf(loaded.purchase.payerId);
+  const { language } = await store.subscribers.meet(msisdn);
+  if (language !== null) return language;
+  const machine = await store.directory.machineById(loaded.purchase.order.machineId);
+  return machine?.language ?? null;
+}
+

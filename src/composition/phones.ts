@@ -1,0 +1,96 @@
+/**
+ * SMPP accounts with the dialogs and messages behind them.
+ */
+import { randomInt } from 'node:crypto';
+import { v7 } from 'uuid';
+import { loadTexts } from '../config.ts';
+import { createMetrics } from '../metrics.ts';
+import { Fault } from '../result.ts';
+import { createNotifier } from '../sms/notifier.ts';
+import { createSmsGateway } from '../sms/sms-gateway.ts';
+import { createAccount, type SmppAccount } from '../smpp/account.ts';
+import { readDialect } from '../smpp/gateway-profile.ts';
+import { createPhrases } from '../ussd/phrases.ts';
+import { createUssdGateway } from '../ussd/ussd-gateway.ts';
+import type { Core } from './core.ts';
+import type { Rooms } from './edges.ts';
+
+/** The phones of one node. */
+export type Phones = {
+  readonly accounts: readonly SmppAccount[];
+  figures(): Readonly<Record<string, unknown>>;
+  drain(): Promise<void>;
+};
+
+/** SMPP accounts with the dialogs and messages behind them. */
+export function buildPhones(rooms: Rooms, core: Core): Phones {
+  const { config, log, clock, store, board } = rooms;
+  const figures = createMetrics();
+  const accounts = Object.keys(config.smpp.accounts).map((name) => buildAccount(rooms, name, figures));
+  const phrases = createPhrases(loadTexts(new URL('../../config/texts/', import.meta.url)), {
+    serviceCode: config.ussd.serviceCode,
+    wallet: config.texts.wallet,
+    defaultLanguage: config.texts.defaultLanguage,
+  });
+  const shared = {
+    cutoffMs: config.payment.cutoffMs,
+    phrases,
+    dialogs: board.dialogs,
+    orders: board.orders,
+    directory: store.directory,
+    subscribers: store.subscribers,
+    purchases: core.purchases,
+    newPurchaseId: () => v7(),
+    clock,
+    log,
+    metrics: figures,
+  };
+  const ussd = createUssdGateway({ ...shared, settings: config.ussd });
+  const newCode = (): string => String(randomInt(1000)).padStart(3, '0');
+  const sms = createSmsGateway({ ...shared, settings: config.sms, newCode });
+  const [sender] = accounts;
+  if (sender === undefined) throw new Fault('no_smpp_account', 'no');
+  core.setNotices(createNotifier({ settings: config.sms, phrases, sender, clock, log, metrics: figures }));
+  for (const account of accounts) {
+    ussd.listen(account);
+    sms.listen(account);
+    account.onReceipt((receipt) => {
+      figures.count('sms_receipts_total', { state: receipt.state });
+      return Promise.resolve();
+    });
+  }
+  return {
+    accounts,
+    figures: figures.read,
+    drain: async () => {
+      await Promise.all([ussd.drain(), sms.drain()]);
+      await Promise.all(accounts.map((account) => account.stop()));
+    },
+  };
+}
+
+function buildAccount(rooms: Rooms, name: string, figures: ReturnType<typeof createMetrics>): SmppAccount {
+  const { config, clock, log } = rooms;
+  const settings = config.smpp.accounts[name];
+  if (settings === undefined) throw new Fault('no_smpp_account', 'no');
+  const dialect = readDialect(settings.dialect);
+  if (!dialect.ok) throw new Fault('dialect_invalid', 'no', dialect.refusal.problems.join('; '));
+  const binds = config.smpp.binds.filter((bind) => bind.account === name);
+  return createAccount(
+    {
+      name,
+      dialect: dialect.value,
+      policy: settings.policy,
+      smsSource: settings.smsSource,
+      maxDialogs: config.ussd.maxDialogs,
+      binds: binds.map(({ account: _account, ...bind }) => bind),
+    },
+    {
+      clock,
+      random: Math.random,
+      log,
+      metrics: figures,
+    },
+  );
+}
+

@@ -1,0 +1,312 @@
+/**
+ * The dialog: a dial or a key comes in, one screen goes out. Each turn is taken by compare-and-set on the board before
+ * anything is asked of the world, so that of two nodes, two binds or two copies of a key only one acts; and each is
+ * saved before its screen is sent, so that any node can go on from there.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import type { NoticeTemplate } from '../purchase/effect.ts';
+import { Secret } from '../purchase/payment-port.ts';
+import type { Msisdn, PurchaseId } from '../purchase/purchase.ts';
+import { Fault } from '../result.ts';
+import type { UssdRequest } from '../smpp/inbound.ts';
+import { isDialedString, parseDial } from './dial-plan.ts';
+import { type DialogRecord, newRecord, readRecord, writeRecord } from './dialog-record.ts';
+import { dropClaim, steps } from './dialog-steps.ts';
+import { foldInput, nextStep } from './menu.ts';
+import { isPin, passPinOn } from './paying.ts';
+import { openDialog } from './redial.ts';
+import { guardedScreens, isOpen, pinScreens, renderInvalid, renderScreen, type Step } from './screens.ts';
+import { askBoard, type DialogDeps, type Next, show, type Turn } from './turn.ts';
+
+/** Wrong keys in a row that one dialog bears. */
+const wrongKeysMax = 3;
+/** A turn is lost only to another node or an abort: more often than this is a fault of the board. */
+const takesMax = 3;
+
+/** What goes back to the gateway. */
+export type Answer =
+  | {
+      readonly kind: 'say';
+      readonly text: string;
+      readonly isEnd: boolean;
+      /** Turn under which this was saved; null when nothing was. */
+      readonly turn: number | null;
+      /** The outcome told, for `Purchases.told` once the text was taken. */
+      readonly tells: { readonly id: PurchaseId; readonly template: NoticeTemplate } | null;
+      /** The text says that something of ours failed. */
+      readonly isFailure: boolean;
+    }
+  /** Nothing is sent: a copy, a second key while a text is owed, a key after the end, or a reply nobody waits for. */
+  | { readonly kind: 'silent'; readonly why: 'copy' | 'owed' | 'over' | 'superseded' };
+
+/** The dialogs of all payers. */
+export interface Dialogs {
+  /** The answer to a dial or key. Never rejects: what fails is told to the payer, with what is known of his money. */
+  answer(request: UssdRequest, replyByMs: number): Promise<Answer>;
+  /**
+   * The payer, the network or the idle timer ended it: the claim is released, a purchase goes on. With `turn` only if
+   * nothing has happened since. False when there was nothing to end.
+   */
+  end(account: string, msisdn: Msisdn, turn: number | null): Promise<boolean>;
+}
+
+type Found = { readonly number: number; readonly record: DialogRecord | null };
+type Chosen = { readonly kind: 'pin'; readonly pin: Secret } | { readonly kind: Step | 'invalid' };
+
+/** Makes the dialogs. */
+export function createDialogs(deps: DialogDeps): Dialogs {
+  return {
+    answer: async (request, replyByMs) => {
+      const payer = deps.subscribers.pseudonymOf(request.msisdn);
+      const caller: Caller = { deps, request, payer, replyByMs };
+      try {
+        const found = await load(deps, request.account, payer);
+        return isBegin(request, found.record) ? await begin(caller) : await takeKey(caller, found);
+      } catch (error) {
+        deps.log.error('ussd_dialog_failed', { account: request.account }, error);
+        return failure(deps, null);
+      }
+    },
+    end: (account, msisdn, turn) => endDialog(deps, { account, msisdn, turn }),
+  };
+}
+
+type Caller = {
+  readonly deps: DialogDeps;
+  readonly request: UssdRequest;
+  readonly payer: string;
+  readonly replyByMs: number;
+};
+
+/** Without a stated operation, a text that was not dialed continues the open dialog, if there is one. */
+function isBegin(request: UssdRequest, record: DialogRecord | null): boolean {
+  if (request.opStated) return request.kind === 'begin';
+  if (isDialedString(request.text ?? '')) return true;
+  return record === null || record.phase === 'closed';
+}
+
+async function begin(caller: Caller): Promise<Answer> {
+  const { deps, request, payer } = caller;
+  const print = digest('begin', payer, request.sessionId ?? '', request.text ?? '');
+  if (!(await isFirst(deps, request.account, print))) return repeat(caller, print);
+
+  const { payerId, language } = await deps.subscribers.meet(request.msisdn);
+  const views = await deps.purchases.recentOf(payerId, deps.settings.resumeMs);
+  const dial = request.damaged
+    ? ({ kind: 'ask_number' } as const)
+    : parseDial(request.text ?? '', deps.settings.serviceCode, request.serviceCode);
+  const fresh = newRecord({ payerId, language, sessionId: request.sessionId, purchaseId: deps.newPurchaseId() });
+  for (let takes = 0; takes < takesMax; takes += 1) {
+    const found = await load(deps, request.account, payer);
+    const taken = await take(caller, found.number, takenUp(found.record, fresh));
+    if (taken === null) continue;
+    const turn = { ...taken, views, input: '' };
+    return finish(turn, await carryOut(turn, () => openDialog(turn, dial)));
+  }
+  return { kind: 'silent', why: 'superseded' };
+}
+
+/** The record of a new dialog: an offer that was left open goes with it. */
+function takenUp(old: DialogRecord | null, fresh: DialogRecord): DialogRecord {
+  if (old === null || old.quoted === null || old.payerId !== fresh.payerId) return fresh;
+  const { purchaseId, isConfirmed, reference, machineNumber, quoted } = old;
+  return { ...fresh, purchaseId, isConfirmed, reference, machineNumber, quoted };
+}
+
+/** A doubled dial: while the answer is owed nothing more goes out, afterwards the same text, once. */
+async function repeat(caller: Caller, print: string): Promise<Answer> {
+  const { deps, request, payer } = caller;
+  const { record, number } = await load(deps, request.account, payer);
+  if (record === null || record.phase === 'answering') return { kind: 'silent', why: 'owed' };
+  const isOnce = await isFirst(deps, request.account, `${print}:again`);
+  return isOnce ? sayAgain(record, number) : { kind: 'silent', why: 'copy' };
+}
+
+async function takeKey(caller: Caller, found: Found): Promise<Answer> {
+  const { deps, request } = caller;
+  const { record, number } = found;
+  // Redis was wiped, or the key is late: what happened to the money is not asked, since nothing was begun by this key.
+  if (record === null) return { ...ended(deps, show('lapsed')), isFailure: false };
+  if (record.phase === 'closed') return { kind: 'silent', why: 'over' };
+  if (record.phase === 'answering' || record.screen === null) return { kind: 'silent', why: 'owed' };
+  const print = digest('key', caller.payer, request.bind, request.sessionId ?? '', String(request.sequence));
+  if (!(await isFirst(deps, request.account, print))) {
+    return { kind: 'silent', why: 'copy' };
+  }
+  const input = request.damaged ? '' : (request.text ?? '');
+  if (await isCopy(caller, record, number, input)) return sayAgain(record, number);
+
+  const chosen = await choose(deps, record, input);
+  const isPinKey = chosen.kind === 'pin';
+  const taken = await take(caller, number, {
+    ...record,
+    phase: 'answering',
+    sessionId: request.sessionId ?? record.sessionId,
+    lastInput: isPinKey ? null : (foldInput(input) ?? ''),
+    wrongKeys: chosen.kind === 'invalid' ? record.wrongKeys + 1 : 0,
+    // Before the coordinator hears of it: whatever dies now, the next dial asks the journal.
+    isConfirmed: record.isConfirmed || chosen.kind === 'pay',
+  });
+  if (taken === null) return { kind: 'silent', why: 'superseded' };
+  const turn: Turn = { ...taken, views: null, input: isPinKey ? '' : (foldInput(input) ?? '') };
+  return finish(turn, await carryOut(turn, () => act(turn, chosen)));
+}
+
+/**
+ * True for a key that the network brought twice, after its answer had gone out: it would press a key on a screen that
+ * nobody has read (edge 30). On a screen that a PIN opened, any PIN so soon counts as the copy: telling it from
+ * another one would mean keeping something of the PIN.
+ */
+async function isCopy(caller: Caller, record: DialogRecord, number: number, input: string): Promise<boolean> {
+  const { screen } = record;
+  if (screen === null || !guardedScreens.has(screen)) return false;
+  const key = foldInput(input);
+  const looksAlike =
+    record.lastInput === null ? pinScreens.has(screen) && key !== null && isPin(key) : record.lastInput === key;
+  if (!looksAlike) return false;
+  const { deps, request, payer } = caller;
+  const isLater = await isFirst(deps, request.account, writtenPrint(payer, number));
+  return !isLater;
+}
+
+async function choose(deps: DialogDeps, record: DialogRecord, input: string): Promise<Chosen> {
+  const { screen } = record;
+  if (screen === null) return { kind: 'invalid' };
+  const key = foldInput(input);
+  if (key !== null && pinScreens.has(screen) && isPin(key)) return { kind: 'pin', pin: new Secret(key) };
+  return { kind: await nextStep(screen, input, deps.clock) };
+}
+
+async function act(turn: Turn, chosen: Chosen): Promise<Next> {
+  if (chosen.kind === 'pin') return passPinOn(turn, chosen.pin);
+  if (chosen.kind !== 'invalid') return steps[chosen.kind](turn);
+  const { record, deps } = turn;
+  if (record.wrongKeys >= wrongKeysMax || record.screen === null) {
+    await dropClaim(turn);
+    return show('lapsed', record.machineNumber === null ? {} : { machine: record.machineNumber });
+  }
+  return { ...show(record.screen), text: renderInvalid(deps.phrases, record.language, record.text), isRepeat: true };
+}
+
+/** Runs a step; what fails becomes a screen that claims no more about the money than is known. */
+async function carryOut(turn: Turn, step: () => Promise<Next>): Promise<Next & { readonly isFailure?: boolean }> {
+  try {
+    return await step();
+  } catch (error) {
+    const { record, deps } = turn;
+    const code = error instanceof Fault ? error.code : 'bug';
+    deps.log.error('ussd_step_failed', { purchaseId: record.purchaseId, screen: record.screen, code }, error);
+    // After a yes only the journal knows. Before it, the journal was asked when the dialog was opened.
+    return { ...show(record.isConfirmed ? 'not_known' : 'service_down'), isFailure: true };
+  }
+}
+
+async function finish(turn: Turn, next: Next & { readonly isFailure?: boolean }): Promise<Answer> {
+  const { deps, record } = turn;
+  const text = next.text ?? renderScreen(deps.phrases, next.changes.language ?? record.language, next);
+  const isEnd = !isOpen(next.screen);
+  const after: DialogRecord = {
+    ...record,
+    ...next.changes,
+    phase: isEnd ? 'closed' : 'waiting',
+    screen: isOpen(next.screen) ? next.screen : null,
+    text: next.isRepeat === true ? record.text : text,
+  };
+  const answer = { kind: 'say', text, isEnd, tells: next.tells ?? null, isFailure: next.isFailure === true } as const;
+  try {
+    const saved = await save(deps, { account: turn.account, payer: turn.payer, number: turn.number }, after);
+    if (saved === null) {
+      await releaseIfOver(turn, after);
+      return { kind: 'silent', why: 'superseded' };
+    }
+    if (!isEnd) await isFirst(deps, turn.account, writtenPrint(turn.payer, saved));
+    return { ...answer, turn: saved };
+  } catch (error) {
+    deps.log.error('ussd_dialog_not_saved', { purchaseId: after.purchaseId }, error);
+    // What has happened is still told; a key could not be taken, so an open screen would mislead.
+    return isEnd ? { ...answer, turn: null } : failure(deps, after);
+  }
+}
+
+/** The dialog was ended while we were answering: what was claimed meanwhile is nobody's. */
+async function releaseIfOver(turn: Turn, after: DialogRecord): Promise<void> {
+  const { record } = await load(turn.deps, turn.account, turn.payer);
+  if (record === null || record.phase === 'closed') await dropClaim({ ...turn, record: after });
+}
+
+async function endDialog(
+  deps: DialogDeps,
+  which: { readonly account: string; readonly msisdn: Msisdn; readonly turn: number | null },
+): Promise<boolean> {
+  const payer = deps.subscribers.pseudonymOf(which.msisdn);
+  for (let takes = 0; takes < takesMax; takes += 1) {
+    const { record, number } = await load(deps, which.account, payer);
+    if (record === null || record.phase === 'closed') return false;
+    if (which.turn !== null && which.turn !== number) return false;
+    const closed: DialogRecord = { ...record, taker: randomUUID(), phase: 'closed', screen: null };
+    const saved = await save(deps, { account: which.account, payer, number }, closed);
+    if (saved === null) continue;
+    const { account, msisdn } = which;
+    await dropClaim({ deps, account, msisdn, payer, number: saved, record, replyByMs: 0, input: '', views: null });
+    return true;
+  }
+  return false;
+}
+
+async function take(
+  caller: Caller,
+  number: number,
+  record: DialogRecord,
+): Promise<Omit<Turn, 'views' | 'input'> | null> {
+  const { deps, request, payer, replyByMs } = caller;
+  const own = { ...record, taker: randomUUID() };
+  const saved = await save(deps, { account: request.account, payer, number }, own);
+  const { account, msisdn } = request;
+  return saved === null ? null : { deps, account, msisdn, payer, number: saved, record: own, replyByMs };
+}
+
+function isFirst(deps: DialogDeps, account: string, print: string): Promise<boolean> {
+  return askBoard(() => deps.dialogs.isFirst(account, print, deps.settings.dedupeMs));
+}
+
+async function load(deps: DialogDeps, account: string, payer: string): Promise<Found> {
+  const found = await askBoard(() => deps.dialogs.load(account, payer));
+  return found === null ? { number: 0, record: null } : { number: found.turn, record: readRecord(found.body) };
+}
+
+/** The number of the saved turn, or null when another one came first. */
+async function save(
+  deps: DialogDeps,
+  of: { readonly account: string; readonly payer: string; readonly number: number },
+  record: DialogRecord,
+): Promise<number | null> {
+  const { account, payer, number } = of;
+  const body = writeRecord(record);
+  const ttlMs = deps.settings.resumeMs;
+  const saved = await askBoard(() => deps.dialogs.save({ account, payer, turnRead: number, body, ttlMs }));
+  return saved.kind === 'saved' ? saved.turn : null;
+}
+
+function sayAgain(record: DialogRecord, turn: number): Answer {
+  const isEnd = record.phase === 'closed';
+  return { kind: 'say', text: record.text, isEnd, turn, tells: null, isFailure: false };
+}
+
+function failure(deps: DialogDeps, record: DialogRecord | null): Answer {
+  if (record === null) return ended(deps, show('try_later'));
+  return ended(deps, show(record.isConfirmed ? 'not_known' : 'service_down'), record.language);
+}
+
+function ended(deps: DialogDeps, next: Next, language: string | null = null): Extract<Answer, { kind: 'say' }> {
+  const text = renderScreen(deps.phrases, language, next);
+  return { kind: 'say', text, isEnd: true, turn: null, tells: null, isFailure: true };
+}
+
+/** A mark on the board: what it was made of cannot be read from it. Never made of a PIN. */
+function digest(...parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}
+
+function writtenPrint(payer: string, turn: number): string {
+  return digest('written', payer, String(turn));
+}

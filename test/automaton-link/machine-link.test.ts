@@ -1,0 +1,444 @@
+import { expect } from 'chai';
+import { aPurchase } from './support/fake-purchases.ts';
+import { aMachine, anOrder, type LinkWorld, openWorld, settle, until } from './support/link-world.ts';
+import { aHello, aRequest, RawMachine } from './support/raw-machine.ts';
+
+const success = { orderSeq: 1, approvalId: 'A9', item: 7, amount: 500, presumed: false, basis: null };
+
+describe('the server of the machine link', () => {
+  let world: LinkWorld;
+  beforeEach(async () => {
+    world = await openWorld();
+  });
+  afterEach(() => world.close());
+  const greeted = (hello?: Readonly<Record<string, unknown>>): Promise<RawMachine> =>
+    new RawMachine(world.url).greeted(hello);
+  const register = (over: Parameters<typeof aMachine>[0]): void => {
+    world.directory.machines.set('machine-1', aMachine(over));
+  };
+
+  describe('greets a machine', () => {
+    it('with its number, the timers and the highest order number seen', async () => {
+      world.purchases.seqFloor = 41;
+      const machine = await new RawMachine(world.url).opened();
+      expect((await machine.call('hello', aHello()))[2]).to.deep.equal({
+        serverTime: '2026-06-01T12:00:00.000Z',
+        machineNumber: '4567',
+        seqFloor: 41,
+        suspended: false,
+        pingMs: 20_000,
+        idlePingMs: 120_000,
+        heartbeatMs: 300_000,
+        cutoffMs: 20_000,
+        configRev: 0,
+      });
+    });
+
+    it('with the number on the board, when that is the highest', async () => {
+      await (await greeted()).call('vend.request', aRequest({ orderSeq: 43 }));
+      world.purchases.seqFloor = 41;
+      const again = await new RawMachine(world.url).opened();
+      expect((await again.call('hello', aHello()))[2]).to.include({ seqFloor: 43 });
+    });
+
+    it('only in its registered currency', async () => {
+      const machine = await new RawMachine(world.url).opened();
+      const caps = { ...Object(aHello()['caps']), currency: 'KES', exp: 2 };
+      expect((await machine.call('hello', aHello({ caps })))[2]).to.equal('config_mismatch');
+      expect(world.link.port.holds('machine-1')).to.equal(false);
+    });
+
+    it('later, when the journal is away, on the same connection', async () => {
+      world.purchases.isAway = true;
+      const machine = await new RawMachine(world.url).opened();
+      expect((await machine.call('hello', aHello()))[2]).to.equal('busy');
+      expect((await machine.call('heartbeat', {}))[2]).to.equal('bad_message');
+      world.purchases.isAway = false;
+      expect((await machine.call('hello', aHello()))[0]).to.equal(3);
+    });
+
+    it('also without the board, and writes the route when the board is back', async () => {
+      world.redis.setReachable(false);
+      await greeted();
+      world.redis.setReachable(true);
+      await world.clock.advance(5_000);
+      await settle();
+      expect(await world.presence.whereIs('machine-1')).to.equal(world.presence.node);
+    });
+
+    it('and wakes the worker, after the repeated request when an order waits', async () => {
+      await greeted();
+      expect(world.woken).to.deep.equal(['machine-1']);
+      const machine = await greeted({ lastSeq: 1, open: [{ orderSeq: 1, state: 'waiting' }] });
+      await settle();
+      expect(world.woken).to.have.length(1);
+      await machine.call('vend.request', aRequest());
+      await until('woken', () => world.woken.length === 2);
+    });
+
+    it('and wakes the worker after two seconds when the request does not come', async () => {
+      await greeted({ lastSeq: 1, open: [{ orderSeq: 1, state: 'waiting' }] });
+      await settle();
+      await world.clock.advance(1_999);
+      expect(world.woken).to.have.length(0);
+      await world.clock.advance(1);
+      expect(world.woken).to.have.length(1);
+    });
+
+    it('and notes the acceptance of our own approval, of no other', async () => {
+      world.purchases.views.push(aPurchase({ orderSeq: 1, id: 'p1' }), aPurchase({ orderSeq: 2, id: 'p2' }));
+      await greeted({
+        lastSeq: 3,
+        open: [
+          { orderSeq: 1, state: 'delivering', approvalId: 'approval-p1' },
+          { orderSeq: 2, state: 'approved', approvalId: 'approval-p1' },
+          { orderSeq: 3, state: 'approved', approvalId: 'approval-p3' },
+        ],
+      });
+      await settle();
+      expect(world.purchases.accepted).to.deep.equal([
+        { machineId: 'machine-1', orderSeq: 1, approvalId: 'approval-p1' },
+      ]);
+    });
+
+    it('and asks for orders whose end is not known', async () => {
+      world.purchases.views.push(
+        aPurchase({ orderSeq: 1, id: 'p1', state: 'vending' }),
+        aPurchase({ orderSeq: 2, id: 'p2', state: 'in_doubt' }),
+        aPurchase({ orderSeq: 3, id: 'p3', state: 'approving' }),
+        aPurchase({ orderSeq: 4, id: 'p4', state: 'in_doubt' }),
+      );
+      const machine = await greeted({ lastSeq: 4, open: [{ orderSeq: 4, state: 'succeeded', approvalId: 'x' }] });
+      const query = await machine.called('order.query');
+      expect(query[3]).to.deep.equal({ orderSeqs: [1, 2] });
+      machine.reply(query, {
+        orders: [{ orderSeq: 1, state: 'delivering', approvalId: 'approval-p1' }],
+        waiting: null,
+      });
+      await until('noted', () => world.purchases.accepted.length === 1);
+    });
+  });
+
+  describe('takes an order', () => {
+    it('and says what to show and how long it can be paid', async () => {
+      const machine = await greeted();
+      const answer = await machine.call('vend.request', aRequest({ ageMs: 2_140 }));
+      const orderId = String(Object(answer[2]).orderId);
+      expect(orderId).to.match(/^[0-9A-Z]{26}$/);
+      expect(answer[2]).to.deep.equal({
+        status: 'waiting',
+        orderId,
+        amount: 500,
+        currency: 'XOF',
+        payBeforeMs: 92_860,
+        text: '*123*4567#',
+      });
+      expect(await world.board.look('machine-1')).to.deep.include({ orderSeq: 1, state: 'open', leftMs: 112_860 });
+      expect(world.link.port.heldMachines()).to.deep.equal(['machine-1']);
+    });
+
+    it('again with the same answer, and keeps the earliest deadline', async () => {
+      const machine = await greeted();
+      const first = await machine.call('vend.request', aRequest());
+      const second = await machine.call('vend.request', aRequest());
+      expect(second[2]).to.deep.equal(first[2]);
+    });
+
+    it('of a higher number in place of the one before', async () => {
+      const machine = await greeted();
+      await machine.call('vend.request', aRequest());
+      await machine.call('vend.request', aRequest({ orderSeq: 2 }));
+      expect(await world.board.look('machine-1')).to.include({ orderSeq: 2 });
+    });
+
+    const denials: readonly (readonly [string, Parameters<typeof aMachine>[0], Readonly<Record<string, unknown>>, string])[] = [
+      ['a suspended machine', { isSuspended: true }, {}, 'suspended'],
+      ['an amount above the bounds', {}, { amount: 5_001 }, 'amount_out_of_bounds'],
+      ['an amount below the bounds', {}, { amount: 49 }, 'amount_out_of_bounds'],
+      ['no amount where the machine sets the price', {}, { amount: null }, 'price_mismatch'],
+      ['an item without a price in the catalog', { priceMode: 'server' }, { item: 99 }, 'price_mismatch'],
+      ['an amount unlike the catalog', { priceMode: 'server' }, { amount: 501 }, 'price_mismatch'],
+      ['no amount where both must agree', { priceMode: 'both' }, { amount: null }, 'price_mismatch'],
+      ['too short a wait', {}, { maxWaitMs: 30_000, ageMs: 5_000 }, 'wait_too_short'],
+    ];
+    for (const [what, over, fields, reason] of denials) {
+      it(`not with ${what}`, async () => {
+        register(over);
+        world.directory.items.set('machine-1/7', { productName: 'Water', priceMinor: 500n });
+        const machine = await greeted();
+        expect((await machine.call('vend.request', aRequest(fields)))[2]).to.deep.equal({ status: 'denied', reason });
+        expect(await world.board.look('machine-1')).to.equal(null);
+      });
+    }
+
+    it('at the price of the catalog where the machine has none', async () => {
+      register({ priceMode: 'server' });
+      world.directory.items.set('machine-1/7', { productName: 'Water', priceMinor: 450n });
+      const machine = await greeted();
+      expect((await machine.call('vend.request', aRequest({ amount: null })))[2]).to.include({ amount: 450 });
+    });
+
+    it('not with other content under the same number', async () => {
+      const machine = await greeted();
+      await machine.call('vend.request', aRequest());
+      expect((await machine.call('vend.request', aRequest({ amount: 600 })))[2]).to.equal('order_conflict');
+    });
+
+    it('not under a number that was used before', async () => {
+      world.purchases.seqFloor = 41;
+      const machine = await greeted();
+      const answer = await machine.call('vend.request', aRequest({ orderSeq: 40 }));
+      expect(answer.slice(2)).to.deep.equal([
+        'stale_seq',
+        'this number has been used',
+        { code: 'stale_seq', seqFloor: 41 },
+      ]);
+    });
+
+    it('not in another currency than the registered one', async () => {
+      const machine = await greeted();
+      expect((await machine.call('vend.request', aRequest({ currency: 'KES' })))[2]).to.equal('config_mismatch');
+    });
+
+    it('not from a machine whose key was revoked meanwhile', async () => {
+      const machine = await greeted();
+      register({ credentialMacs: [] });
+      expect((await machine.call('vend.request', aRequest()))[2]).to.equal('unauthorized');
+      expect(await machine.closed()).to.equal(4003);
+    });
+
+    it('later, when the board is away', async () => {
+      const machine = await greeted();
+      world.redis.setReachable(false);
+      expect((await machine.call('vend.request', aRequest()))[2]).to.equal('busy');
+      world.redis.setReachable(true);
+      expect((await machine.call('vend.request', aRequest()))[2]).to.include({ status: 'waiting' });
+    });
+
+    it('that a live purchase holds back on a wiped board as paying', async () => {
+      const machine = await greeted();
+      await machine.call('vend.request', aRequest());
+      world.purchases.views.push(aPurchase({ state: 'authorizing', price: { minor: 500n, currency: 'XOF' } }));
+      world.redis.wipe();
+      register({ isSuspended: true, maxMinor: 100n });
+      expect((await machine.call('vend.request', aRequest()))[2]).to.include({ status: 'waiting', amount: 500 });
+      expect(await world.board.look('machine-1')).to.include({ state: 'paying', holder: 'purchase-1' });
+    });
+
+    it('that an ended purchase held not again', async () => {
+      world.purchases.seqFloor = 1;
+      world.purchases.views.push(aPurchase({ state: 'completed' }));
+      const machine = await greeted();
+      expect((await machine.call('vend.request', aRequest()))[2]).to.equal('stale_seq');
+    });
+
+    it('again from every machine when the board was wiped, from those with an order in play first', async () => {
+      const machine = await greeted();
+      await machine.call('vend.request', aRequest());
+      world.redis.wipe();
+      await world.pass(6_000);
+      expect((await machine.called('order.query'))[3]).to.deep.equal({ orderSeqs: [] });
+    });
+  });
+
+  describe('takes a statement', () => {
+    const statements: readonly (readonly [string, Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>])[] = [
+      ['vend.success', success, { type: 'vend_succeeded', basis: null }],
+      ['vend.success', { ...success, presumed: true, basis: 'reboot' }, { type: 'vend_succeeded', basis: 'reboot' }],
+      ['vend.success', { ...success, presumed: true, basis: 'no_result' }, { type: 'vend_succeeded', basis: 'no_result' }],
+      ['vend.failure', { orderSeq: 1, approvalId: 'A9', code: 'jam' }, { type: 'vend_failed', code: 'jam' }],
+      ['vend.closed', { orderSeq: 1, result: 'expired', approvalSeen: null }, { type: 'vend_closed', result: 'expired' }],
+      ['vend.cancel', { orderSeq: 1, reason: 'user' }, { type: 'vend_closed', result: 'canceled' }],
+    ];
+    for (const [action, content, event] of statements) {
+      it(`${action} ${JSON.stringify(event)}: answered when recorded, busy before`, async () => {
+        const machine = await greeted();
+        await machine.call('vend.request', aRequest());
+        world.purchases.isBusy = true;
+        expect((await machine.call(action, content))[2]).to.equal('busy');
+        world.purchases.isBusy = false;
+        expect((await machine.call(action, content))[0]).to.equal(3);
+        expect(world.purchases.recorded.map((one) => one.event)).to.deep.equal([event]);
+        expect(world.link.port.heldMachines()).to.deep.equal([]);
+        await settle();
+        expect(await world.board.look('machine-1')).to.include({ state: 'closed' });
+      });
+    }
+
+    it('without the board', async () => {
+      const machine = await greeted();
+      await machine.call('vend.request', aRequest());
+      world.redis.setReachable(false);
+      expect((await machine.call('vend.success', success))[2]).to.deep.equal({});
+      expect((await machine.call('vend.closed', { orderSeq: 2, result: 'expired', approvalSeen: null }))[2]).to.deep.equal({});
+    });
+
+    it('with its amount in whole minor units, as text', async () => {
+      await (await greeted()).call('vend.success', success);
+      expect(world.purchases.recorded[0]?.statement.content).to.deep.equal({ ...success, amount: '500' });
+    });
+
+    it('and tells a cancel what it met', async () => {
+      const machine = await greeted();
+      const cancel = { orderSeq: 1, reason: 'cash' };
+      expect((await machine.call('vend.cancel', cancel))[2]).to.deep.equal({ status: 'already_closed' });
+      await machine.call('vend.request', aRequest());
+      expect((await machine.call('vend.cancel', cancel))[2]).to.deep.equal({ status: 'canceled' });
+      world.purchases.views.push(aPurchase());
+      expect((await machine.call('vend.cancel', cancel))[2]).to.deep.equal({ status: 'approval_in_flight' });
+    });
+
+    it('from an older socket too', async () => {
+      const older = await greeted();
+      const said = older.say('vend.success', success);
+      await new RawMachine(world.url).greeted();
+      expect(world.purchases.kinds()).to.deep.equal(['success']);
+      expect(said).to.be.a('string');
+    });
+  });
+
+  describe('puts an approval to the machine', () => {
+    const approve = (): ReturnType<LinkWorld['link']['port']['approve']> =>
+      world.link.port.approve({ order: anOrder(), approvalId: 'A9', validMs: 81_860.7 });
+
+    it('in the shape of the contract', async () => {
+      const machine = await greeted();
+      void approve();
+      expect((await machine.called('vend.approve'))[3]).to.deep.equal({
+        orderSeq: 1,
+        orderId: 'O1',
+        approvalId: 'A9',
+        amount: 500,
+        currency: 'XOF',
+        item: 7,
+        validMs: 81_860,
+      });
+    });
+
+    const answers: readonly (readonly [Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>])[] = [
+      [{ status: 'accepted' }, { kind: 'accepted' }],
+      [
+        { status: 'duplicate', state: 'delivering' },
+        { kind: 'duplicate', state: 'delivering' },
+      ],
+      [
+        { status: 'rejected', reason: 'late' },
+        { kind: 'rejected', reason: 'late' },
+      ],
+      [{ status: 'rejected', reason: 'no such reason' }, { kind: 'unknown' }],
+      [{ status: 'whatever' }, { kind: 'unknown' }],
+    ];
+    for (const [result, answer] of answers) {
+      it(`and reads ${JSON.stringify(result)} as ${answer['kind']}`, async () => {
+        const machine = await greeted();
+        const asked = approve();
+        machine.reply(await machine.called('vend.approve'), result);
+        expect(await asked).to.deep.equal(answer);
+      });
+    }
+
+    it('and reads an error as unknown', async () => {
+      const machine = await greeted();
+      const asked = approve();
+      const call = await machine.called('vend.approve');
+      machine.send(JSON.stringify([4, call[1], 'internal', '', { code: 'internal' }]));
+      expect(await asked).to.deep.equal({ kind: 'unknown' });
+    });
+
+    it('and closes the order on the board when it is rejected, but not for unknown_order', async () => {
+      const machine = await greeted();
+      await machine.call('vend.request', aRequest());
+      void approve();
+      machine.reply(await machine.called('vend.approve'), { status: 'rejected', reason: 'unknown_order' });
+      await settle();
+      expect(await world.board.look('machine-1')).to.include({ state: 'open' });
+      void approve();
+      machine.reply(await machine.called('vend.approve', 2), { status: 'rejected', reason: 'late' });
+      await settle();
+      expect(await world.board.look('machine-1')).to.include({ state: 'closed' });
+    });
+
+    it('and knows nothing after three seconds of silence, but still hears the late answer', async () => {
+      const machine = await greeted();
+      const asked = approve();
+      const call = await machine.called('vend.approve');
+      await world.clock.advance(3_000);
+      expect(await asked).to.deep.equal({ kind: 'unknown' });
+      machine.reply(call, { status: 'accepted' });
+      await until('late', () => world.late.length === 1);
+      expect(world.late).to.deep.equal([
+        { machineId: 'machine-1', orderSeq: 1, approvalId: 'A9', answer: { kind: 'accepted' } },
+      ]);
+    });
+
+    it('and again under a new msgId, the first one no longer in the way', async () => {
+      const machine = await greeted();
+      const first = approve();
+      await machine.called('vend.approve');
+      const second = approve();
+      const again = await machine.called('vend.approve', 2);
+      machine.reply(again, { status: 'duplicate', state: 'delivering' });
+      expect([await first, await second]).to.deep.equal([
+        { kind: 'unknown' },
+        { kind: 'duplicate', state: 'delivering' },
+      ]);
+      expect(again[1]).not.to.equal((await machine.called('vend.approve'))[1]);
+    });
+
+    it('and knows nothing when the socket ends before the answer', async () => {
+      const machine = await greeted();
+      const asked = approve();
+      await machine.called('vend.approve');
+      machine.socket.terminate();
+      expect(await asked).to.deep.equal({ kind: 'unknown' });
+    });
+
+    it('and says so when there is no socket', async () => {
+      expect(await approve()).to.deep.equal({ kind: 'not_here' });
+      await new RawMachine(world.url).opened();
+      expect(await approve()).to.deep.equal({ kind: 'not_here' });
+    });
+
+    it('before anything else that is queued', async () => {
+      const machine = await greeted();
+      void world.link.port.queryOrder('machine-1', 1);
+      const first = await machine.called('order.query');
+      void world.link.port.queryOrder('machine-1', 2);
+      void approve();
+      await settle();
+      machine.reply(first, { orders: [], waiting: null });
+      machine.reply(await machine.called('vend.approve'), { status: 'accepted' });
+      await machine.called('order.query', 2);
+      const calls = machine.frames.filter(([type]) => type === 2).map(([, , action]) => action);
+      expect(calls).to.deep.equal(['order.query', 'vend.approve', 'order.query']);
+    });
+  });
+
+  it('tells whether an order could be asked for', async () => {
+    expect(await world.link.port.queryOrder('machine-1', 1)).to.equal(false);
+    const machine = await greeted();
+    const asked = world.link.port.queryOrder('machine-1', 1);
+    machine.reply(await machine.called('order.query'), { orders: [], waiting: null });
+    expect(await asked).to.equal(true);
+  });
+
+  it('tells a machine that nobody will pay', async () => {
+    await world.link.port.deny({ machineId: 'machine-1', orderSeq: 1, reason: 'not_paid' });
+    const machine = await greeted();
+    const asked = world.link.port.deny({ machineId: 'machine-1', orderSeq: 1, reason: 'not_paid' });
+    const call = await machine.called('vend.deny');
+    expect(call[3]).to.deep.equal({ orderSeq: 1, reason: 'not_paid' });
+    machine.reply(call, { status: 'closed' });
+    await asked;
+  });
+
+  it('lets a running statement be answered before it sends its machines away', async () => {
+    const machine = await greeted();
+    const said = machine.say('vend.success', success);
+    await until('arrived', () => world.calls().includes('>vend.success'));
+    const closing = world.link.close();
+    expect((await machine.answerTo(said))[2]).to.deep.equal({});
+    expect(await machine.closed()).to.equal(4009);
+    await closing;
+  });
+});

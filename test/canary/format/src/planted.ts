@@ -1,0 +1,1 @@
+export const word = "double quotes"

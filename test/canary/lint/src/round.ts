@@ -1,0 +1,3 @@
+import { trip } from './trip.ts';
+
+export const round = (): number => trip();

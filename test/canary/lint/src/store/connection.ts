@@ -1,0 +1,3 @@
+export function connect(): void {
+  // Nothing: a place for purchase/ to reach for.
+}

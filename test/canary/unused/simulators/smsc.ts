@@ -1,0 +1,1 @@
+export const smsc = 1;

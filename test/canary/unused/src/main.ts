@@ -1,0 +1,3 @@
+import { used } from './part.ts';
+
+used();

@@ -1,0 +1,330 @@
+import { expect } from 'chai';
+import { awa, type Bench, binta, createBench, createUssdNode } from './support/phone-bench.ts';
+import { breathe } from './support/turned-clock.ts';
+
+type Node = ReturnType<typeof createUssdNode>;
+
+async function quoted(): Promise<{ bench: Bench; node: Node }> {
+  const bench = createBench();
+  const node = createUssdNode(bench);
+  await bench.placeOrder('4567');
+  expect(await node.dial('*123*4567#')).to.contain('1 Payer');
+  return { bench, node };
+}
+
+const outcomes = (bench: Bench): readonly (string | undefined)[] =>
+  bench.counted.filter(({ name }) => name === 'ussd_dialogs_total').map(({ labels }) => labels['outcome']);
+
+describe('a doubled begin', () => {
+  it('on two nodes is one dialog and one claim', async () => {
+    const bench = createBench();
+    const [one, other] = [createUssdNode(bench), createUssdNode(bench)];
+    await bench.placeOrder('4567');
+    const begin = { sessionId: 'same', bind: 'bind1' };
+    const screens = await Promise.all([
+      one.dial('*123*4567#', begin),
+      other.dial('*123*4567#', { ...begin, bind: 'bind2' }),
+    ]);
+    expect(screens.sort()[1]).to.equal('nothing');
+    expect(screens[0]).to.contain('1 Payer');
+  });
+
+  it('after the reply gets the same text once more, and only once', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    const first = await node.dial('*123#', { sessionId: 'same' });
+    expect(await node.dial('*123#', { sessionId: 'same' })).to.equal(first);
+    expect(await node.dial('*123#', { sessionId: 'same' })).to.equal('nothing');
+  });
+
+  it('is a new dialog when the id comes again later', async () => {
+    const { bench, node } = await quoted();
+    await bench.clock.turn(6_000);
+    expect(await node.dial('*123*4567#', { sessionId: 'dial-1' })).to.contain('Achat en cours');
+  });
+});
+
+describe('a begin while a dialog is open', () => {
+  it('closes the old one, sends nothing for it, and takes its offer up', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    const old = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'old' });
+    await breathe();
+    const again = await node.send({ kind: 'begin', text: '*123#', sessionId: 'new' });
+    await bench.clock.until(old);
+    expect(again).to.contain('Numéro du distributeur');
+    expect(node.replies.length).to.equal(1);
+  });
+});
+
+describe('a key', () => {
+  it('for a dialog never seen, or after Redis was wiped, hears that the session is over', async () => {
+    const { bench, node } = await quoted();
+    bench.redis.wipe();
+    expect(await node.key('1')).to.equal('END Session terminée. Refaites *123#');
+    expect(bench.purchases.confirmed).to.deep.equal([]);
+  });
+
+  it('after the end gets nothing', async () => {
+    const { node } = await quoted();
+    await node.key('0');
+    expect(await node.key('1')).to.equal('nothing');
+  });
+
+  it('pressed twice within 10 ms makes one purchase', async () => {
+    const { bench, node } = await quoted();
+    const first = node.request({ text: '1' });
+    const second = node.request({ text: '1' });
+    await bench.clock.until(Promise.all([first, second]));
+    expect(bench.purchases.confirmed.length).to.equal(1);
+    expect(node.replies.length).to.equal(2);
+  });
+
+  it('pressed twice on two nodes makes one purchase (edge 22)', async () => {
+    const { bench, node } = await quoted();
+    const other = createUssdNode(bench);
+    await bench.clock.until(Promise.all([node.request({ text: '1' }), other.request({ text: '1', bind: 'bind2' })]));
+    expect(bench.purchases.confirmed.length).to.equal(1);
+    expect(node.replies.length + other.replies.length).to.equal(2);
+  });
+
+  it('copied after its answer does not pay what it opened (edge 30)', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    await node.dial('*123*4567#');
+    await bench.placeOrder('4567');
+    const quote = await node.key('1');
+    expect(quote).to.contain('1 Payer');
+    expect(await node.key('1')).to.equal(quote);
+    expect(bench.purchases.confirmed).to.deep.equal([]);
+    await bench.clock.turn(5_001);
+    expect(await node.key('1')).to.match(/^END Payé/);
+  });
+
+  it('delivered again as the same PDU is dropped', async () => {
+    const { bench, node } = await quoted();
+    await node.key('9', { sequence: 77 });
+    expect(await node.key('9', { sequence: 77 })).to.equal('nothing');
+    expect(bench.purchases.confirmed).to.deep.equal([]);
+  });
+
+  it('of a new session in mid-dialog is followed', async () => {
+    const { node } = await quoted();
+    expect(await node.key('1', { sessionId: 'changed' })).to.match(/^END Payé/);
+  });
+
+  it('without a session goes to the payer’s open dialog', async () => {
+    const { node } = await quoted();
+    expect(await node.key('1', { sessionId: null })).to.match(/^END Payé/);
+  });
+
+  it('without an operation continues the open dialog, and opens one where there is none', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    await bench.placeOrder('4567');
+    const unstated = { opStated: false, sessionId: null };
+    expect(await node.send({ ...unstated, kind: 'begin', text: '*123*4567#' })).to.contain('1 Payer');
+    expect(await node.send({ ...unstated, kind: 'continue', text: '1' })).to.match(/^END Payé/);
+    expect(await node.send({ ...unstated, kind: 'continue', text: '1203' })).to.contain('Distributeur 1203');
+  });
+
+  it('of two payers under one session id belongs to each his own dialog', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    await bench.placeOrder('4567');
+    await node.dial('*123*4567#', { sessionId: 'same' });
+    expect(await node.dial('*123#', { sessionId: 'same', msisdn: binta })).to.contain('Numéro du distributeur');
+    expect(await node.key('1', { sessionId: 'same', msisdn: binta })).to.contain('Numéro 1 inconnu');
+    expect(bench.purchases.confirmed).to.deep.equal([]);
+  });
+});
+
+describe('an abort', () => {
+  it('gives the claim back', async () => {
+    const { bench, node } = await quoted();
+    await node.send({ kind: 'abort', text: null });
+    expect((await bench.board.orders.look('machine-4567'))?.state).to.equal('open');
+    expect(outcomes(bench)).to.deep.equal(['user_abort']);
+  });
+
+  it('between confirmation and reply suppresses the reply and leaves the purchase (edge 21)', async () => {
+    const { bench, node } = await quoted();
+    bench.purchases.script.isSlow = true;
+    const paying = node.request({ text: '1' });
+    await breathe();
+    await node.send({ kind: 'abort', text: null });
+    await bench.clock.until(paying);
+    expect(node.replies.length).to.equal(1);
+    expect(bench.purchases.only().state).to.equal('authorizing');
+    expect(bench.counted.map(({ name }) => name)).to.include('ussd_late_replies_total');
+  });
+
+  it('of nothing is nothing', async () => {
+    const bench = createBench();
+    await createUssdNode(bench).send({ kind: 'abort', text: null });
+    expect(outcomes(bench)).to.deep.equal([]);
+  });
+});
+
+describe('the idle timer', () => {
+  it('ends the dialog after 90 s and gives the claim back', async () => {
+    const { bench, node } = await quoted();
+    await bench.clock.turn(89_000);
+    expect(node.gateway.openDialogs()).to.equal(1);
+    await bench.clock.turn(1_001);
+    expect((await bench.board.orders.look('machine-4567'))?.state).to.equal('open');
+    expect(outcomes(bench)).to.deep.equal(['reply_timeout']);
+    expect(await node.key('1')).to.equal('nothing');
+  });
+
+  it('of one node leaves a dialog alone that has gone on at another', async () => {
+    const { bench, node } = await quoted();
+    const other = createUssdNode(bench);
+    await bench.clock.turn(80_000);
+    expect(await other.send({ text: '9', bind: 'bind2' })).to.match(/^Choix invalide/);
+    await bench.clock.turn(11_000);
+    expect(await node.key('0')).to.equal('END Annulé. Aucun débit.');
+  });
+});
+
+describe('the network’s word on our reply', () => {
+  for (const [outcome, counted] of [
+    ['gone', 'network_abort'],
+    ['unsuited', 'app_error'],
+    ['not_sent', 'app_error'],
+  ] as const) {
+    it(`${outcome} closes the dialog as ${counted} and gives the claim back`, async () => {
+      const bench = createBench();
+      const node = createUssdNode(bench);
+      node.network.outcome = outcome;
+      await bench.placeOrder('4567');
+      await node.dial('*123*4567#');
+      expect(outcomes(bench)).to.deep.equal([counted]);
+      expect((await bench.board.orders.look('machine-4567'))?.state).to.equal('open');
+    });
+  }
+
+  it('unknown leaves the dialog waiting, and lets the SMS tell the outcome', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    node.network.outcome = 'unknown';
+    await bench.placeOrder('4567');
+    await node.dial('*123*4567#');
+    bench.purchases.script.afterConfirm = { state: 'completed' };
+    expect(await node.key('1')).to.match(/^END Payé/);
+    expect(bench.purchases.toldOf).to.deep.equal([]);
+    expect(outcomes(bench)).to.deep.equal(['completed']);
+  });
+
+  it('taken says that the payer was told', async () => {
+    const { bench, node } = await quoted();
+    bench.purchases.script.afterConfirm = { state: 'completed' };
+    await node.key('1');
+    expect(bench.purchases.toldOf.map(({ template }) => template)).to.deep.equal(['receipt']);
+  });
+});
+
+describe('the USSD side', () => {
+  it('replies within the deadline that it gives to the network', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    const arrivedMs = bench.clock.now();
+    await node.dial('*123*4567#');
+    expect(node.replies[0]?.replyByMs).to.equal(arrivedMs + 8_000);
+    expect(bench.clock.now()).to.be.below(arrivedMs + 8_000);
+  });
+
+  it('tells new dialogs of the maintenance while those that are open go on', async () => {
+    const { bench, node } = await quoted();
+    await node.gateway.drain();
+    expect(await node.dial('*123#', { msisdn: binta, sessionId: 'b' })).to.match(/^END Service en maintenance/);
+    expect(await node.send({ text: '1', msisdn: awa })).to.match(/^END Payé/);
+    expect(bench.purchases.count()).to.equal(1);
+  });
+
+  it('waits at the end for what is owed', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    const dialed = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'x' });
+    await breathe();
+    await bench.clock.until(node.gateway.drain());
+    await dialed;
+    expect(node.replies.length).to.equal(1);
+  });
+
+  it('takes no more dialogs than it may', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench, { settings: { maxDialogs: 1 } });
+    await node.dial('*123#');
+    expect(await node.dial('*123#', { msisdn: binta })).to.equal('END Service indisponible. Réessayez plus tard.');
+  });
+
+  it('survives Redis being away, and says so', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    bench.redis.setReachable(false);
+    expect(await node.dial('*123*4567#')).to.equal('END Service indisponible. Réessayez plus tard.');
+    bench.redis.setReachable(true);
+    expect(await node.dial('*123#')).to.contain('Numéro du distributeur');
+  });
+
+  it('asks the board once more when an answer of it is lost', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    bench.redis.cutReplies(1);
+    expect(await node.dial('*123#')).to.contain('Numéro du distributeur');
+  });
+
+  it('logs and counts no number of a phone', async () => {
+    const { bench, node } = await quoted();
+    bench.purchases.script.isConfirmBroken = true;
+    await node.key('1');
+    expect(JSON.stringify([bench.lines, bench.counted])).to.not.contain(awa);
+  });
+
+  it('serves 200 interleaved callers: each his own screen, exactly the confirmed ones pay', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    const callers = Array.from({ length: 200 }, (_, n) => ({
+      msisdn: `2217700${10_000 + n}`,
+      number: String(5_000 + n),
+    }));
+    bench.subscribers.pseudonymOf = (msisdn) => `p${msisdn}`;
+    for (const { number } of callers) {
+      const machine = bench.machines.get('4567');
+      if (machine !== undefined) bench.machines.set(number, { ...machine, number, machineId: `machine-${number}` });
+      await bench.placeOrder(number, { minor: BigInt(number) });
+    }
+    const send = (kind: 'begin' | 'continue', textOf: (n: number) => string) =>
+      bench.clock.until(
+        Promise.all(
+          callers.map(({ msisdn }, n) =>
+            node.request({ kind, text: textOf(n), msisdn, sessionId: msisdn, echo: echoOf(msisdn) }),
+          ),
+        ),
+      );
+    const screenOf = (msisdn: string): string =>
+      node.replies.findLast(({ echo }) => echo.subscriber.addr === msisdn)?.text ?? '';
+    await send('begin', (n) => `*123*${5_000 + n}#`);
+    for (const { msisdn, number } of callers)
+      expect(screenOf(msisdn)).to.contain(`${number}\nCafé long: ${number} F CFA`);
+    await send('continue', (n) => (n % 2 === 0 ? '1' : '0'));
+    const paid = callers.filter((_, n) => n % 2 === 0);
+    for (const { msisdn, number } of paid) expect(screenOf(msisdn)).to.contain(`Payé: ${number} F CFA`);
+    expect(
+      bench.purchases.confirmed.map(({ machine, payerId }) => `${payerId} ${machine.number}`).sort(),
+    ).to.deep.equal(paid.map(({ msisdn, number }) => `${msisdn} ${number}`).sort());
+  });
+});
+
+function echoOf(msisdn: string) {
+  return {
+    bind: 'bind1',
+    serviceType: 'USSD',
+    subscriber: { ton: 1, npi: 1, addr: msisdn },
+    service: { ton: 0, npi: 0, addr: '123' },
+    sessionInfo: '0001',
+    userMessageReference: null,
+    dataCoding: 15,
+  };
+}
