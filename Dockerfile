@@ -27,10 +27,10 @@ COPY --from=build /relais/dist/src ./dist/src
 COPY --from=build /relais/dist/config ./dist/config
 # A number, so that a platform that demands it can see that this is not root.
 USER 10001:10001
-# USSD and SMS over SMPP go out; machines, wallets and people come in here. Health and metrics: 9090.
-EXPOSE 8080 9090
+# Machines and wallets come in at http.port (set RELAIS_HTTP__HOST=0.0.0.0); SMPP goes out. Health: admin.port, on loopback.
+EXPOSE 8081
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:9090/readyz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8082/readyz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/src/main.js"]
 CMD ["serve"]

@@ -115,6 +115,7 @@ async function playStep(play: Play, step: CardStep): Promise<void> {
   else if ('sms' in step) await seeMessage(play, phone, step.sms);
   else if ('machine' in step) await stage.breakMachine(card.machine, step.machine);
   else if ('time_passes_at_machine' in step) stage.machine(card.machine).skip(step.time_passes_at_machine);
+  else if ('wait_ms' in step) await waitMs(step.wait_ms);
   else if ('wallet' in step) stage.breakWallet(step.wallet);
   else if ('until' in step) await waitFor(play, step.until);
   else await checkAtRest(play, step.check);
@@ -189,13 +190,17 @@ async function waitFor(play: Play, moment: Moment): Promise<void> {
   play.checks.push({ what: 'until', expected: moment, found, isGood: hasCome });
 }
 
+function waitMs(ms: DurationMs): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
 async function reach(stage: Stage, isReached: () => boolean, withinMs: DurationMs): Promise<boolean> {
   const untilMs = stage.parts.clock.now() + withinMs;
   while (!isReached()) {
     if (stage.parts.clock.now() > untilMs) return false;
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, LOOK_MS);
-    });
+    await waitMs(LOOK_MS);
   }
   return true;
 }
@@ -209,9 +214,7 @@ async function checkAtRest(play: Play, wanted: CardChecks): Promise<void> {
       play.checks.push(...found);
       return;
     }
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, LOOK_MS);
-    });
+    await waitMs(LOOK_MS);
   }
 }
 

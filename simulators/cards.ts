@@ -36,6 +36,8 @@ const step = z.union([
   z.strictObject({ reply_code: z.string(), ...who }),
   z.strictObject({ screen: textKeys, ...who }),
   z.strictObject({ sms: textKeys, ...who }),
+  /** The visitor takes his time. */
+  z.strictObject({ wait_ms: z.int().min(0) }),
   z.strictObject({ machine: machineActs }),
   /** The machine's own clock goes on by so many milliseconds, and only that one. */
   z.strictObject({ time_passes_at_machine: z.int() }),

@@ -11,7 +11,12 @@ import type {
 import type { CancelTimer, Clock, DurationMs } from '../src/time.ts';
 
 /** What is on a shelf. `price`: minor units; null where only the server knows it. */
-export type Good = { readonly item: number; readonly name: string; readonly price: bigint | null; readonly stock: number };
+export type Good = {
+  readonly item: number;
+  readonly name: string;
+  readonly price: bigint | null;
+  readonly stock: number;
+};
 
 /** What goes wrong at the next delivery. `sensor_silent`: the good drops and nobody notices; `hang`: nothing happens. */
 export type HardwareFault = 'jam' | 'sold_out' | 'motor' | 'sensor_silent' | 'hang' | 'vmc_reset';

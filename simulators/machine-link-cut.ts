@@ -47,6 +47,7 @@ export function createCuttableLink(dial: Dial): CuttableLink {
     open.add(held);
     return {
       send: (text) => pass(ifOpen(() => socket.send(text))),
+      ping: () => pass(ifOpen(() => socket.ping())),
       close: (code) => pass(() => socket.close(code)),
       terminate: () => {
         end(() => undefined);
@@ -59,7 +60,7 @@ export function createCuttableLink(dial: Dial): CuttableLink {
       if (isOnline) return dialOnline(target, events);
       const failing = setImmediate(() => events.onClosed(1006));
       const nothing = (): void => undefined;
-      return { send: nothing, close: nothing, terminate: () => clearImmediate(failing) };
+      return { send: nothing, ping: nothing, close: nothing, terminate: () => clearImmediate(failing) };
     },
     setOnline: (online) => {
       isOnline = online;

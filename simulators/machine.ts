@@ -43,6 +43,8 @@ export type MachineOptions = {
   readonly timers?: Partial<AgentTimers>;
   readonly deliveryTakesMs?: DurationMs;
   readonly dial?: Dial;
+  /** Another journal than the file in the folder: a disk that fails, for tests. */
+  readonly openJournal?: () => JournalFile;
   readonly onFrame?: (frame: { to: 'server' | 'machine'; text: string }) => void;
   readonly onNote?: (note: HardwareNote | { readonly kind: 'power'; readonly isOn: boolean }) => void;
   readonly log?: AgentLog;
@@ -89,8 +91,7 @@ export class SimulatedMachine {
   /** Boots from the journal in the folder. Harmless when it is on. @throws Fault as `createAgent`. */
   async powerOn(): Promise<void> {
     if (this.#agent !== null) return;
-    const { machineId, key, url, folder, currency } = this.#options;
-    mkdirSync(folder, { recursive: true });
+    const { machineId, key, url, currency } = this.#options;
     const agent = createAgent({
       config: {
         ...defaultAgentTimers,
@@ -104,7 +105,7 @@ export class SimulatedMachine {
         staysConnected: this.#options.staysConnected ?? true,
       },
       hardware: this.hardware,
-      journalFile: this.#journalFile(join(folder, `${machineId}.journal`)),
+      journalFile: this.#journalFile(),
       clock: this.clock,
       dial: this.#link.dial,
       random: Math.random,
@@ -196,8 +197,16 @@ export class SimulatedMachine {
     this.powerCut();
   }
 
-  #journalFile(path: string): JournalFile {
-    const file = createJournalFile(path);
+  #openFile(): JournalFile {
+    const { folder, machineId, openJournal } = this.#options;
+    if (openJournal !== undefined) return openJournal();
+    mkdirSync(folder, { recursive: true });
+    return createJournalFile(join(folder, `${machineId}.journal`));
+  }
+
+  /** The journal, as long as there is power. */
+  #journalFile(): JournalFile {
+    const file = this.#openFile();
     let isDead = false;
     this.#cutFile = () => {
       isDead = true;

@@ -52,6 +52,8 @@ export interface SmscOptions {
 export interface SmscFaults {
   /** So many submit_sm are answered ESME_RTHROTTLED; Infinity for all. */
   throttleNext: number;
+  /** The status every submit_sm is answered with; 0 carries it on. */
+  submitStatus: number;
   /** submit_sm are taken and never answered, nor shown. */
   isSilent: boolean;
   /** Screens are taken and shown, but their answer is lost. */
@@ -119,6 +121,7 @@ export async function startSmsc(options: SmscOptions): Promise<Smsc> {
 class SimulatedSmsc implements Smsc {
   readonly faults: SmscFaults = {
     throttleNext: 0,
+    submitStatus: status.ESME_ROK,
     isSilent: false,
     losesAnswers: false,
     bindStatus: status.ESME_ROK,
@@ -298,10 +301,12 @@ class SimulatedSmsc implements Smsc {
 
   #submit(pdu: MessagePdu, answer: AnswerMessage): void {
     if (this.faults.isSilent) return;
-    if (this.faults.throttleNext > 0) {
-      this.faults.throttleNext -= 1;
+    const isThrottled = this.faults.throttleNext > 0;
+    const refusal = isThrottled ? status.ESME_RTHROTTLED : this.faults.submitStatus;
+    if (isThrottled) this.faults.throttleNext -= 1;
+    if (refusal !== status.ESME_ROK) {
       this.counts.refused += 1;
-      return answer(status.ESME_RTHROTTLED);
+      return answer(refusal);
     }
     if (pdu.rawTlvs.has(tlvTag.ussd_service_op)) this.#submitScreen(pdu, answer);
     else this.#submitSms(pdu, answer);

@@ -41,6 +41,8 @@ export interface WalletFaults {
   set(fault: WalletFault, matches?: (call: WalletCall) => boolean): void;
   /** Everything that has come so far, in order. */
   calls(): readonly WalletCall[];
+  /** Resolves once nothing is on its way to the wallet any more, answered here or not. */
+  quiet(): Promise<void>;
   /** Where the wallet listens now: it may come back at another port. */
   retarget(target: string): void;
   /** The port refuses connections until `reopen`. */
@@ -178,6 +180,7 @@ export async function startWalletFaults(options: {
   let fault: WalletFault = { kind: 'none' };
   let matches: (call: WalletCall) => boolean = () => true;
   const calls: (WalletCall & { forwarded: number })[] = [];
+  const underway = new Set<Promise<Answer>>();
   const wait = (ms: DurationMs): Promise<void> => new Promise((resolve) => options.clock.after(ms, resolve));
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -194,7 +197,9 @@ export async function startWalletFaults(options: {
     options.onCall?.(call);
     const passOn = (): Promise<Answer> => {
       call.forwarded += 1;
-      return pass(target, request, body);
+      const passing = pass(target, request, body).finally(() => underway.delete(passing));
+      underway.add(passing);
+      return passing;
     };
     const chosen: WalletFault = matches(call) ? fault : { kind: 'none' };
     const answer = await misbehave(chosen, passOn, () => request.socket.destroy(), wait);
@@ -218,6 +223,9 @@ export async function startWalletFaults(options: {
       matches = only;
     },
     calls: () => calls.map((call) => ({ ...call })),
+    quiet: async () => {
+      await Promise.allSettled(underway);
+    },
     retarget: (next) => {
       target = next;
     },

@@ -170,7 +170,14 @@ function results(object: typeof z.object) {
   });
   const denied = object({
     status: z.literal('denied'),
-    reason: z.enum(['suspended', 'price_mismatch', 'amount_out_of_bounds', 'wait_too_short', 'closed', 'payments_down']),
+    reason: z.enum([
+      'suspended',
+      'price_mismatch',
+      'amount_out_of_bounds',
+      'wait_too_short',
+      'closed',
+      'payments_down',
+    ]),
   });
   const approved = z.discriminatedUnion('status', [
     object({ status: z.literal('accepted') }),

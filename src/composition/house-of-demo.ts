@@ -105,7 +105,6 @@ export function startCentreProcess(place: Place): Promise<ChildProcess> {
     admin: { token: secrets.adminToken },
     clients: [{ id: 'relais', token: secrets.walletToken }],
     pepper: secrets.pepper,
-    demoSeed: true,
   };
   return startChild({ name: 'centre', command: 'centre', settings: { centre }, folder, onLine });
 }

@@ -52,7 +52,7 @@ export function accountPath(msisdn: string): string {
 }
 
 /** Sends a read within what is left of the budget. */
-export function get(inquiry: Inquiry, path: string): Promise<Reply> {
+function get(inquiry: Inquiry, path: string): Promise<Reply> {
   return inquiry.link.send({ method: 'GET', path, budgetMs: Math.max(inquiry.leftMs(), 1) });
 }
 
@@ -94,7 +94,7 @@ export async function outcomeOfAct(inquiry: Inquiry, reply: Reply): Promise<Outc
 }
 
 /** A transaction or a code, as far as it concerns the verb. */
-export function outcomeOfObject(inquiry: Inquiry, reply: Reply): Outcome {
+function outcomeOfObject(inquiry: Inquiry, reply: Reply): Outcome {
   if (reply.kind !== 'answer') return openOf(reply);
   if (inquiry.verb === 'reverse') return outcomeOfReversal(inquiry, reply.body);
   const code = codeShape.safeParse(reply.body);
@@ -180,7 +180,7 @@ function outcomeOfPending(inquiry: Inquiry, state: RequestStateAnswer, atMs: num
 }
 
 /** A request state as an outcome; reads the object once the state says that it is there. */
-export async function outcomeOfState(inquiry: Inquiry, reply: Reply): Promise<Outcome> {
+async function outcomeOfState(inquiry: Inquiry, reply: Reply): Promise<Outcome> {
   if (reply.kind !== 'answer') return unread(reply);
   const parsed = requestStateShape.safeParse(reply.body);
   if (!parsed.success) return unknown('shape');

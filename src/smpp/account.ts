@@ -1,7 +1,6 @@
 /**
  * An account at a centre: its binds as a group, one dialect, and what the rooms `ussd/` and `sms/` see of the wire.
  */
-import { assert, Fault } from '../result.ts';
 import { type Clock, type DurationMs, pause } from '../time.ts';
 import {
   Bind,
@@ -12,34 +11,19 @@ import {
   type SmppLog,
   type SmppMetrics,
 } from './bind.ts';
-import { status, UDH_INDICATOR } from './command.ts';
-import { encodeText, packIfAsked, splitSms, type TransliterationLanguage, textLimits } from './data-coding.ts';
+import { status } from './command.ts';
 import { encodeMessage, type OutgoingMessage } from './framer.ts';
 import type { Dialect } from './gateway-profile.ts';
-import {
-  type Inbound,
-  readInbound,
-  type SmsMessage,
-  type SmsReceipt,
-  type UssdEcho,
-  type UssdRequest,
-} from './inbound.ts';
+import { type Inbound, readInbound, type SmsMessage, type SmsReceipt, type UssdRequest } from './inbound.ts';
 import type { AnswerMessage } from './link.ts';
-import type { MessagePdu } from './pdu-check.ts';
-import { ussdTlvs } from './ussd-tlv.ts';
+import { type ScreenText, type SmsText, smsMessages, ussdMessage } from './outbound.ts';
+import type { MessagePdu, SmppAddress } from './pdu-check.ts';
 import type { Priority, RequestOutcome } from './window.ts';
 
 /** A screen for the subscriber. */
-export interface UssdReply {
-  readonly echo: UssdEcho;
-  /** `continue` waits for a key; `end` is the last screen; `notify` is shown without waiting. */
-  readonly kind: 'continue' | 'end' | 'notify';
-  /** At most 182 septets or 80 UCS-2 units after transliteration; keep to the budget of 160 or 70. */
-  readonly text: string;
+export interface UssdReply extends ScreenText {
   /** On `clock.now()`: later than this it is not written any more. */
   readonly replyByMs: DurationMs;
-  /** Whose table turns letters outside GSM-7; default `fr`. */
-  readonly language?: TransliterationLanguage;
 }
 
 /**
@@ -50,16 +34,7 @@ export interface UssdReply {
 export type UssdOutcome = 'taken' | 'gone' | 'unsuited' | 'unknown' | 'not_sent';
 
 /** An SMS of ours. */
-export interface SmsToSend {
-  /** E.164 digits. */
-  readonly to: string;
-  readonly text: string;
-  /** Ask for a receipt; default true. */
-  readonly registeredDelivery?: boolean;
-  /** Default: the account's own sender. */
-  readonly from?: string;
-  readonly language?: TransliterationLanguage;
-}
+export type SmsToSend = SmsText;
 
 /**
  * What became of an SMS. `accepted`: ids as the centre gave them, one a part; fewer where it gave none. `refused`:
@@ -79,7 +54,7 @@ export interface AccountOptions {
   /** `balance`: fewest unanswered, throttled ones last. `failover`: the first bound one in order. Default `balance`. */
   readonly policy?: 'balance' | 'failover';
   /** Sender of our SMS. */
-  readonly smsSource: { readonly ton: number; readonly npi: number; readonly addr: string };
+  readonly smsSource: SmppAddress;
   /** USSD requests whose listener has not finished; more are answered ESME_RX_R_APPN. Default 5000. */
   readonly maxDialogs?: number;
   /** SMS and receipts whose listener has not finished; more are answered ESME_RX_T_APPN. Default 1000. */
@@ -126,11 +101,6 @@ const TEMPORARY: ReadonlySet<number> = new Set([...THROTTLED, status.ESME_RSYSER
 const USSD_RETRY_MS = [0, 100, 200, 400] as const;
 const SMS_EXPIRY_MS = 30_000;
 const SMS_RETRY_FIRST_MS = 1000;
-const SMS_PARTS_MAX = 3;
-const SMS_VALIDITY = '000001000000000R';
-const ADDRESS_MAX = 20;
-const GSM_CODING = 15;
-const UCS2_CODING = 8;
 
 /** An account. Nothing is connected before `start`. */
 export function createAccount(options: AccountOptions, deps: AccountDeps): SmppAccount {
@@ -281,16 +251,20 @@ function createSender(options: AccountOptions, deps: AccountDeps, binds: readonl
   const sendUssd = async (reply: UssdReply): Promise<UssdOutcome> => {
     const message = ussdMessage(reply, dialect);
     if (message === null) return 'unsuited';
-    for (const waitMs of USSD_RETRY_MS) {
+    let throttledTimes = 0;
+    for (let tries = 0; ; tries += 1) {
+      const waitMs = USSD_RETRY_MS[Math.min(tries, USSD_RETRY_MS.length - 1)] ?? 0;
       if (waitMs > 0) await pause(clock, waitMs);
       if (clock.now() >= reply.replyByMs) return 'not_sent';
       const outcome = await attempt(message, 'ussd', reply.replyByMs, reply.echo.bind);
       if (outcome.kind === 'unknown') return 'unknown';
-      if (outcome.kind === 'answered' && !THROTTLED.has(outcome.status))
-        return ussdOutcomeOf(outcome, options.name, deps);
-      if (outcome.kind === 'not_sent' && outcome.why !== 'closed') return 'not_sent';
+      // Nobody is bound: a bind may come back before the deadline.
+      if (outcome.kind === 'not_sent' && outcome.why === 'closed') continue;
+      if (outcome.kind === 'not_sent') return 'not_sent';
+      if (!THROTTLED.has(outcome.status)) return ussdOutcomeOf(outcome, options.name, deps);
+      throttledTimes += 1;
+      if (throttledTimes === USSD_RETRY_MS.length) return 'not_sent';
     }
-    return 'not_sent';
   };
 
   const sendPart = async (message: OutgoingMessage): Promise<RequestOutcome> => {
@@ -349,52 +323,4 @@ function ussdOutcomeOf(
   if (!isUnsuited) return 'gone';
   deps.log.error('dialect_error', { account, status: outcome.status });
   return 'unsuited';
-}
-
-/** The submit_sm of a screen, or null if an address of the request has no place in one. */
-function ussdMessage(reply: UssdReply, dialect: Dialect): OutgoingMessage | null {
-  const { echo } = reply;
-  const encoded = encodeText(reply.text, dialect.gsm7 === 'transliterate' ? (reply.language ?? 'fr') : null);
-  assert(
-    encoded.units <= textLimits.ussd[encoded.alphabet],
-    `a screen of ${encoded.units} ${encoded.alphabet} units is over the limit`,
-  );
-  const { gsm7, ucs2 } = dialect.codingOut;
-  const alphabet = echo.dataCoding === 0 ? dialect.defaultAlphabet : dialect.codingIn[echo.dataCoding];
-  const echoed = alphabet === 'gsm0338' ? echo.dataCoding : GSM_CODING;
-  const { ton, npi, addr } = dialect.sourceOut;
-  const source = { ton, npi, addr: addr === 'destination' ? echo.service.addr : addr };
-  const destination = { ...echo.subscriber, ...(dialect.destOut === 'echo' ? {} : dialect.destOut) };
-  if (source.addr.length > ADDRESS_MAX || destination.addr.length > ADDRESS_MAX) return null;
-  return {
-    serviceType: dialect.serviceTypeOut === 'echo' ? echo.serviceType : dialect.serviceTypeOut,
-    source,
-    destination,
-    esmClass: 0,
-    registeredDelivery: 0,
-    dataCoding: encoded.alphabet === 'ucs2' ? ucs2 : gsm7 === 'echo' ? echoed : gsm7,
-    validityPeriod: '',
-    octets: packIfAsked(encoded, dialect.packed),
-    tlvs: ussdTlvs(reply.kind, echo, dialect),
-  };
-}
-
-/** The submit_sm of each part. @throws Fault `bad_address` (happened: no) if `to` or `from` is no address. */
-function smsMessages(sms: SmsToSend, reference: number, options: AccountOptions): OutgoingMessage[] {
-  const from = sms.from ?? options.smsSource.addr;
-  if (!/^\d{3,20}$/.test(sms.to) || from.length > ADDRESS_MAX) throw new Fault('bad_address', 'no');
-  const encoded = encodeText(sms.text, options.dialect.gsm7 === 'transliterate' ? (sms.language ?? 'fr') : null);
-  const parts = splitSms(encoded, reference, SMS_PARTS_MAX);
-  assert(parts !== null, `an SMS of ${encoded.units} ${encoded.alphabet} units needs more than ${SMS_PARTS_MAX} parts`);
-  return parts.map((part) => ({
-    serviceType: '',
-    source: { ...options.smsSource, addr: from },
-    destination: { ton: 1, npi: 1, addr: sms.to },
-    esmClass: part.hasHeader ? UDH_INDICATOR : 0,
-    registeredDelivery: (sms.registeredDelivery ?? true) ? 1 : 0,
-    dataCoding: encoded.alphabet === 'ucs2' ? UCS2_CODING : 0,
-    validityPeriod: SMS_VALIDITY,
-    octets: part.octets,
-    tlvs: [],
-  }));
 }

@@ -254,7 +254,7 @@ export class Bind {
     const { hosts, tls, connectTimeoutMs } = this.options;
     const host = hosts[this.#hostIndex % hosts.length];
     if (host === undefined || signal.aborted) return null;
-    if (this.#deps.connect !== undefined) return this.#deps.connect(host);
+    if (this.#deps.connect !== undefined) return this.#deps.connect(host).catch(() => null);
     const target = {
       ...host,
       noDelay: true,

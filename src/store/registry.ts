@@ -49,7 +49,7 @@ export type Registry = {
 };
 
 /** What may be wrong with a registry: a sentence for a person stands in `message`. */
-export class RegistryFault extends Fault {
+class RegistryFault extends Fault {
   constructor(sentence: string) {
     super('registry_invalid', 'no');
     this.message = sentence;
@@ -110,7 +110,7 @@ SELECT id FROM written`;
 /**
  * Writes a registry: operators, then products, then machines with their items, each row by itself, so that a repetition
  * after a failure is harmless and changes nothing where nothing differs.
- * @throws RegistryFault `registry_invalid` with a sentence that names the row at fault; Fault as every statement.
+ * @throws Fault `registry_invalid` (happened no), its message a sentence that names the row at fault; Fault as every statement.
  */
 export async function applyRegistry(pool: JournalPool, registry: Registry, machineSecret: Buffer): Promise<void> {
   const write = async (what: string, build: (sql: Sql) => Statement): Promise<void> => {

@@ -13,6 +13,7 @@ import type { MsisdnKeys } from './msisdn-box.ts';
 import { ensurePartitions, hasTomorrow, movePast } from './partitions.ts';
 import { createPurchaseStore } from './purchase-store.ts';
 import { applyRegistry, type Registry } from './registry.ts';
+import { checkServer } from './server-check.ts';
 import { createSubscribers } from './subscribers.ts';
 
 /** The server's secrets, 32 bytes each. `machineSecret`: under which machines' keys are hashed when registered. */
@@ -42,8 +43,10 @@ export interface Store {
   readonly directory: Directory;
   readonly subscribers: Subscribers;
   readonly reader: JournalReader;
-  /** Writes operators, products and machines; idempotent. @throws RegistryFault with a sentence for a person. */
+  /** Writes operators, products and machines; idempotent. @throws Fault `registry_invalid`, its message a sentence for a person. */
   applyRegistry(registry: Registry): Promise<void>;
+  /** Looks whether the server keeps what it says it kept: at start. @throws Fault `journal_not_durable`, its cause says why. */
+  checkServer(): Promise<void>;
   /** Makes yesterday's to next week's partitions: at start, before the doors open, then daily. */
   makePartitions(): Promise<void>;
   /** Moves up to `limit` purchases that are over to the past; answers how many. Every 10 s, 1,000 at a time. */
@@ -76,6 +79,7 @@ export function createStore(deps: StoreDeps): Store {
       await applyRegistry(pool, registry, secrets.machineSecret);
       directory.forgetAll();
     },
+    checkServer: () => checkServer(pool),
     makePartitions: () => ensurePartitions(pool, clock.wall()),
     movePast: (limit) => movePast(pool, commits, limit, hotMs),
     async ping() {

@@ -106,10 +106,14 @@ async function begin(caller: Caller): Promise<Answer> {
   return { kind: 'silent', why: 'superseded' };
 }
 
-/** The record of a new dialog: an offer that was left open goes with it. */
+/**
+ * The record of a new dialog: an offer that was left open goes with it. So does a name that was never confirmed: the
+ * payer who dials again while his first dial still waits for an order must not stand in his own way.
+ */
 function takenUp(old: DialogRecord | null, fresh: DialogRecord): DialogRecord {
-  if (old === null || old.quoted === null || old.payerId !== fresh.payerId) return fresh;
+  if (old === null || old.payerId !== fresh.payerId) return fresh;
   const { purchaseId, isConfirmed, reference, machineNumber, quoted } = old;
+  if (quoted === null) return isConfirmed ? fresh : { ...fresh, purchaseId };
   return { ...fresh, purchaseId, isConfirmed, reference, machineNumber, quoted };
 }
 
@@ -125,8 +129,11 @@ async function repeat(caller: Caller, print: string): Promise<Answer> {
 async function takeKey(caller: Caller, found: Found): Promise<Answer> {
   const { deps, request } = caller;
   const { record, number } = found;
-  // Redis was wiped, or the key is late: what happened to the money is not asked, since nothing was begun by this key.
-  if (record === null) return { ...ended(deps, show('lapsed')), isFailure: false };
+  // Redis was wiped, or the key is late: nothing was begun by this key.
+  if (record === null) {
+    const { language } = await deps.subscribers.meet(request.msisdn);
+    return { ...ended(deps, show('lapsed'), language), isFailure: false };
+  }
   if (record.phase === 'closed') return { kind: 'silent', why: 'over' };
   if (record.phase === 'answering' || record.screen === null) return { kind: 'silent', why: 'owed' };
   const print = digest('key', caller.payer, request.bind, request.sessionId ?? '', String(request.sequence));
@@ -228,10 +235,12 @@ async function finish(turn: Turn, next: Next & { readonly isFailure?: boolean })
   }
 }
 
-/** The dialog was ended while we were answering: what was claimed meanwhile is nobody's. */
+/** The dialog was ended or dialed anew while we were answering: what was claimed meanwhile may be nobody's. */
 async function releaseIfOver(turn: Turn, after: DialogRecord): Promise<void> {
   const { record } = await load(turn.deps, turn.account, turn.payer);
-  if (record === null || record.phase === 'closed') await dropClaim({ ...turn, record: after });
+  const isOver = record === null || record.phase === 'closed' || record.purchaseId !== after.purchaseId;
+  const isElsewhere = record?.phase === 'waiting' && record.machineNumber !== after.machineNumber;
+  if (isOver || isElsewhere) await dropClaim({ ...turn, record: after });
 }
 
 async function endDialog(

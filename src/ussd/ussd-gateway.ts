@@ -27,7 +27,7 @@ export interface UssdGateway {
   openDialogs(): number;
 }
 
-type Open = { readonly account: UssdAccount; readonly msisdn: Msisdn; cancelIdle: CancelTimer };
+type Open = { readonly cancelIdle: CancelTimer };
 
 /** Makes the USSD side. Nothing runs before `listen`. */
 export function createUssdGateway(deps: DialogDeps & { readonly metrics: SmppMetrics }): UssdGateway {
@@ -46,18 +46,21 @@ export function createUssdGateway(deps: DialogDeps & { readonly metrics: SmppMet
   }
 
   function waitForKey(account: UssdAccount, msisdn: Msisdn, turn: number | null): void {
+    const key = keyOf(account.name, msisdn);
     const expire = async (): Promise<void> => {
       if (await dialogs.end(account.name, msisdn, turn)) close(account, msisdn, 'reply_timeout');
-      else open.delete(keyOf(account.name, msisdn));
+      // It has gone on elsewhere, or is being answered here: then that answer waits for the next key.
+      else if (open.get(key) === waiting) open.delete(key);
     };
-    open.get(keyOf(account.name, msisdn))?.cancelIdle();
+    open.get(key)?.cancelIdle();
     const cancelIdle = clock.after(settings.dialogIdleMs, () => {
       // The claim also lapses by itself: a failure here delays that and costs nothing else.
       expire().catch((error: unknown) =>
         log.warn('ussd_idle_not_ended', { account: account.name, error: String(error) }),
       );
     });
-    open.set(keyOf(account.name, msisdn), { account, msisdn, cancelIdle });
+    const waiting: Open = { cancelIdle };
+    open.set(key, waiting);
   }
 
   async function takeRequest(account: UssdAccount, request: UssdRequest): Promise<void> {
@@ -71,7 +74,6 @@ export function createUssdGateway(deps: DialogDeps & { readonly metrics: SmppMet
         return;
       case 'begin':
       case 'continue': {
-        open.get(keyOf(account.name, request.msisdn))?.cancelIdle();
         const replyByMs = arrivedMs + settings.replyDeadlineMs;
         const refusal = refusalOf(account, request);
         const answer = refusal ?? (await dialogs.answer(request, replyByMs));

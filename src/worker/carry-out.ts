@@ -231,11 +231,17 @@ async function refund(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of
   if (leased.leaseLeftMs < CALL_BUDGET_MS) return;
   const { wallet, terms } = await callTerms(deps, loaded);
   const isWhole = effect.amountMinor === purchase.order.price.minor;
+  const authorizeKey = deps.keyOf(purchase.id, 'authorize', 1);
+  // A declined purchase never learned the reference of the money that was found; not every wallet undoes by key.
+  const found =
+    purchase.facts.walletRef === null
+      ? await wallet.query({ of: 'authorize', key: authorizeKey, terms, ref: null })
+      : null;
   const outcome = await wallet.reverse({
     key: leased.key,
     terms,
-    ref: purchase.facts.walletRef,
-    authorizeKey: deps.keyOf(purchase.id, 'authorize', 1),
+    ref: found?.kind === 'done' ? found.ref : purchase.facts.walletRef,
+    authorizeKey,
     amount: isWhole ? null : { minor: effect.amountMinor, currency: purchase.order.price.currency },
     reason: effect.reason,
   });

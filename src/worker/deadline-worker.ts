@@ -66,7 +66,7 @@ export function createDeadlineWorker(deps: DeadlineWorkerDeps): DeadlineWorker {
 
   async function isProvablyUnsent(id: PurchaseId): Promise<boolean> {
     const approvals = (await deps.store.effectsOf(id)).filter((each) => each.effect.kind === 'approve');
-    return approvals.every((each) => !each.maySent);
+    return approvals.length > 0 && approvals.every((each) => !each.maySent);
   }
 
   function lookLater(): void {

@@ -131,7 +131,9 @@ describe('the journal of a machine', () => {
       const again = new Journal(createJournalFile(path));
       expect(again.find(1)?.state).to.equal('succeeded');
       again.end();
-      expect(readFileSync(path, 'utf8').split('\n')[0]).to.match(/^[0-9a-f]{8} \{"t":"H","firstSeq":1,"highWater":1\}$/);
+      expect(readFileSync(path, 'utf8').split('\n')[0]).to.match(
+        /^[0-9a-f]{8} \{"t":"H","firstSeq":1,"highWater":1\}$/,
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -101,7 +101,8 @@ describe('a connection of a machine', () => {
   it('answers at most four calls at a time', async () => {
     world.purchases.isHanging = true;
     const machine = await new RawMachine(world.url).greeted();
-    for (let seq = 1; seq <= 4; seq += 1) machine.say('vend.closed', { orderSeq: seq, result: 'expired', approvalSeen: null });
+    for (let seq = 1; seq <= 4; seq += 1)
+      machine.say('vend.closed', { orderSeq: seq, result: 'expired', approvalSeen: null });
     const fifth = await machine.call('vend.closed', { orderSeq: 5, result: 'expired', approvalSeen: null });
     expect(fifth[2]).to.equal('busy');
   });

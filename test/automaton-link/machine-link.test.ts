@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { aPurchase } from './support/fake-purchases.ts';
 import { aMachine, anOrder, type LinkWorld, openWorld, settle, until } from './support/link-world.ts';
-import { aHello, aRequest, RawMachine } from './support/raw-machine.ts';
+import { aHello, aRequest, fieldOf, helloCaps, RawMachine } from './support/raw-machine.ts';
 
 const success = { orderSeq: 1, approvalId: 'A9', item: 7, amount: 500, presumed: false, basis: null };
 
@@ -43,7 +43,7 @@ describe('the server of the machine link', () => {
 
     it('only in its registered currency', async () => {
       const machine = await new RawMachine(world.url).opened();
-      const caps = { ...Object(aHello()['caps']), currency: 'KES', exp: 2 };
+      const caps = { ...helloCaps, currency: 'KES', exp: 2 };
       expect((await machine.call('hello', aHello({ caps })))[2]).to.equal('config_mismatch');
       expect(world.link.port.holds('machine-1')).to.equal(false);
     });
@@ -123,7 +123,7 @@ describe('the server of the machine link', () => {
     it('and says what to show and how long it can be paid', async () => {
       const machine = await greeted();
       const answer = await machine.call('vend.request', aRequest({ ageMs: 2_140 }));
-      const orderId = String(Object(answer[2]).orderId);
+      const orderId = String(fieldOf(answer[2], 'orderId'));
       expect(orderId).to.match(/^[0-9A-Z]{26}$/);
       expect(answer[2]).to.deep.equal({
         status: 'waiting',
@@ -151,7 +151,12 @@ describe('the server of the machine link', () => {
       expect(await world.board.look('machine-1')).to.include({ orderSeq: 2 });
     });
 
-    const denials: readonly (readonly [string, Parameters<typeof aMachine>[0], Readonly<Record<string, unknown>>, string])[] = [
+    const denials: readonly (readonly [
+      string,
+      Parameters<typeof aMachine>[0],
+      Readonly<Record<string, unknown>>,
+      string,
+    ])[] = [
       ['a suspended machine', { isSuspended: true }, {}, 'suspended'],
       ['an amount above the bounds', {}, { amount: 5_001 }, 'amount_out_of_bounds'],
       ['an amount below the bounds', {}, { amount: 49 }, 'amount_out_of_bounds'],
@@ -242,12 +247,24 @@ describe('the server of the machine link', () => {
   });
 
   describe('takes a statement', () => {
-    const statements: readonly (readonly [string, Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>])[] = [
+    const statements: readonly (readonly [
+      string,
+      Readonly<Record<string, unknown>>,
+      Readonly<Record<string, unknown>>,
+    ])[] = [
       ['vend.success', success, { type: 'vend_succeeded', basis: null }],
       ['vend.success', { ...success, presumed: true, basis: 'reboot' }, { type: 'vend_succeeded', basis: 'reboot' }],
-      ['vend.success', { ...success, presumed: true, basis: 'no_result' }, { type: 'vend_succeeded', basis: 'no_result' }],
+      [
+        'vend.success',
+        { ...success, presumed: true, basis: 'no_result' },
+        { type: 'vend_succeeded', basis: 'no_result' },
+      ],
       ['vend.failure', { orderSeq: 1, approvalId: 'A9', code: 'jam' }, { type: 'vend_failed', code: 'jam' }],
-      ['vend.closed', { orderSeq: 1, result: 'expired', approvalSeen: null }, { type: 'vend_closed', result: 'expired' }],
+      [
+        'vend.closed',
+        { orderSeq: 1, result: 'expired', approvalSeen: null },
+        { type: 'vend_closed', result: 'expired' },
+      ],
       ['vend.cancel', { orderSeq: 1, reason: 'user' }, { type: 'vend_closed', result: 'canceled' }],
     ];
     for (const [action, content, event] of statements) {
@@ -270,7 +287,9 @@ describe('the server of the machine link', () => {
       await machine.call('vend.request', aRequest());
       world.redis.setReachable(false);
       expect((await machine.call('vend.success', success))[2]).to.deep.equal({});
-      expect((await machine.call('vend.closed', { orderSeq: 2, result: 'expired', approvalSeen: null }))[2]).to.deep.equal({});
+      expect(
+        (await machine.call('vend.closed', { orderSeq: 2, result: 'expired', approvalSeen: null }))[2],
+      ).to.deep.equal({});
     });
 
     it('with its amount in whole minor units, as text', async () => {
@@ -329,7 +348,7 @@ describe('the server of the machine link', () => {
       [{ status: 'whatever' }, { kind: 'unknown' }],
     ];
     for (const [result, answer] of answers) {
-      it(`and reads ${JSON.stringify(result)} as ${answer['kind']}`, async () => {
+      it(`and reads ${JSON.stringify(result)} as ${String(answer['kind'])}`, async () => {
         const machine = await greeted();
         const asked = approve();
         machine.reply(await machine.called('vend.approve'), result);

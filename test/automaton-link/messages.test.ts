@@ -9,7 +9,9 @@ describe('the messages', () => {
 
   it('drop unknown fields that come in, also in lists and objects within', () => {
     const hello = { ...aHello({ open: [{ orderSeq: 1, state: 'waiting', more: 1 }] }), payer: '221770000000' };
-    expect(JSON.stringify(incomingCalls.hello.parse(hello))).not.to.contain('more').and.not.to.contain('payer');
+    expect(JSON.stringify(incomingCalls.hello.parse(hello)))
+      .not.to.contain('more')
+      .and.not.to.contain('payer');
   });
 
   it('refuse an unknown field that would go out, in every call and every result', () => {

@@ -2,6 +2,7 @@ import { createMemoryRedis } from '../support/memory-order-board.ts';
 import type { BoardSubject } from './board-subject.ts';
 import { describeDialogBoard } from './dialog-board.contract.ts';
 import { describeOrders } from './order-board.contract.ts';
+import { describeMeetings } from './order-meetings.contract.ts';
 import { describePresence } from './presence.contract.ts';
 import { createStillClock } from './still-clock.ts';
 
@@ -35,5 +36,6 @@ async function openMemory(): Promise<BoardSubject> {
 }
 
 describeOrders('memory board', openMemory);
+describeMeetings('memory board', openMemory);
 describeDialogBoard('memory board', openMemory);
 describePresence('memory board', openMemory);

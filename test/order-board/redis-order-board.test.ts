@@ -2,12 +2,14 @@ import { expect } from 'chai';
 import { claiming, drink, faultOf, placing, taking } from './board-subject.ts';
 import { describeDialogBoard } from './dialog-board.contract.ts';
 import { describeOrders } from './order-board.contract.ts';
+import { describeMeetings } from './order-meetings.contract.ts';
 import { describePresence } from './presence.contract.ts';
 import { eventually, openRedis, type RedisSubject } from './redis-subject.ts';
 
 const PAYER = '2250701020304';
 
 describeOrders('Redis board', openRedis);
+describeMeetings('Redis board', openRedis);
 describeDialogBoard('Redis board', openRedis);
 describePresence('Redis board', openRedis);
 
@@ -36,6 +38,13 @@ describe('the Redis board', () => {
     await faultOf(dialogs.takeQuote('a1', PAYER));
     await subject.reconnected();
     expect((await callsOf('getdel')) - before).to.equal(1);
+  });
+
+  it('has a command that was cut off rejected at once', async () => {
+    subject.cutReplyTo('order:');
+    const startMs = performance.now();
+    await faultOf(subject.near.orders.look('m1'));
+    expect(performance.now() - startMs).to.be.below(600);
   });
 
   it('goes on when Redis has forgotten the scripts', async () => {
@@ -118,6 +127,24 @@ describe('the Redis board', () => {
     const before = await callsOf('ping');
     await subject.pass(5_000);
     await eventually(async () => (await callsOf('ping')) === before + 2); // one a node
+  });
+
+  it('finds a wipe as soon as it is connected again', async () => {
+    const told = new Promise<void>((resolve) => subject.near.presence.onWiped(resolve));
+    await subject.wipe();
+    subject.proxy.cutAll();
+    await told;
+  });
+
+  it('takes no Redis for wiped that it had not seen before', async () => {
+    const board = subject.further('new');
+    let isTold = false;
+    board.presence.onWiped(() => {
+      isTold = true;
+    });
+    await board.start();
+    await board.close();
+    expect(isTold).to.equal(false);
   });
 
   it('gives its lease back when it ends', async () => {

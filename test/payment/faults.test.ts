@@ -37,7 +37,7 @@ describe('a wallet behind a faulty link', () => {
     this.timeout(30_000);
     test = await startTestCentre();
     relay = await startWalletFaults({ target: test.centre.url, clock: systemClock });
-    wallet = connectorFor(relay.url, { budgets: { connectMs: 500, checkMs: 60, authorizeMs: 60, otherMs: 60 } });
+    wallet = connectorFor(relay.url, { budgets: { connectMs: 500, checkMs: 100, authorizeMs: 100, otherMs: 100 } });
   });
   after(async () => {
     await wallet.close();
@@ -48,7 +48,7 @@ describe('a wallet behind a faulty link', () => {
   // What the effect engine does: after an open outcome ask, and send again under the same key only what was never seen.
   async function insist(faults: WalletFault[], act: Act, ask: Act): Promise<Outcome> {
     let isSent = false;
-    for (let step = 0; step < 40; step += 1) {
+    for (let step = 0; step < 300; step += 1) {
       relay.set(faults.shift() ?? { kind: 'none' });
       const outcome: Outcome = isSent ? await ask() : await act();
       isSent = outcome.kind !== 'not_found';

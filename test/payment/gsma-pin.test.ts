@@ -105,6 +105,21 @@ describe('a payment that waits for the PIN', () => {
         await expectSound(test);
       });
 
+      it('is stopped by the key alone', async () => {
+        const payer = await openTestWallet(test, 1_000n, 'always');
+        const command = authorizeOf(termsFor(payer, 300n, plan));
+        const { terms, key: authorizeKey } = command;
+        const ref = refOf(await wallet.authorize(command));
+        const undo = { key: randomUUID(), terms, ref: null, authorizeKey, amount: null, reason: 'test' };
+        expect((await wallet.reverse(undo)).kind).to.equal('done');
+        const question = { of: 'authorize' as const, key: authorizeKey, terms, ref: null };
+        expect((await wallet.query(question)).kind).to.equal('declined');
+        const late = await wallet.validate({ key: randomUUID(), terms, ref, answer: new Secret('2468') });
+        expect(late.kind).to.not.equal('done');
+        expect(await balanceOf(test, payer.msisdn)).to.deep.equal({ posted: 1_000n, held: 0n });
+        await expectSound(test);
+      });
+
       it('stops a request that waits for the PIN', async () => {
         const payer = await openTestWallet(test, 1_000n, 'always');
         const command = authorizeOf(termsFor(payer, 300n, plan));

@@ -1,5 +1,5 @@
-import { expect } from 'chai';
 import { inspect } from 'node:util';
+import { expect } from 'chai';
 import { Secret } from '../../src/purchase/payment-port.ts';
 import { Bug } from '../../src/result.ts';
 

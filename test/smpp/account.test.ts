@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { WireEvent } from '../../simulators/smsc.ts';
 import { Bug } from '../../src/result.ts';
-import { gatewayProfiles, readDialect } from '../../src/smpp/gateway-profile.ts';
-import { readUssdEcho, type SmsMessage } from '../../src/smpp/inbound.ts';
+import { gatewayProfiles } from '../../src/smpp/gateway-profile.ts';
+import { readUssdEcho } from '../../src/smpp/inbound.ts';
 import { systemClock } from '../../src/time.ts';
 import { type Exchange, type ExchangeOptions, startExchange } from './support/exchange.ts';
 
@@ -171,6 +171,76 @@ describe('an account', () => {
     expect(recorder.reasons()).to.deep.equal([]);
   });
 
+  it('takes the sister bind at once when one is throttled', async () => {
+    const { smsc, outcomes, recorder } = await start({ binds: [{}, {}] });
+    smsc.faults.throttleNext = 1;
+    const screen = await smsc.dial(PHONE, '*123#').nextScreen();
+    await recorder.until(() => outcomes.length === 1);
+    expect(outcomes).to.deep.equal(['taken']);
+    expect(screen.waitedMs).to.be.below(100);
+    expect(smsc.counts.refused).to.equal(1);
+  });
+
+  it('keeps to the bind the request came on where the dialect says so', async () => {
+    const dialect = { ...gatewayProfiles.generic, affinity: 'bind' } as const;
+    const sent: string[] = [];
+    const onWire = (event: WireEvent): void => {
+      if (event.direction === 'in' && event.pdu.command === 'submit_sm') sent.push(event.systemId ?? '');
+    };
+    const binds = [{ systemId: 'one' }, { systemId: 'two' }];
+    const { smsc, requests } = await start({ account: { dialect }, binds, smsc: { onWire } });
+    for (let n = 0; n < 6; n += 1) await smsc.dial(PHONE, '*123#').nextScreen();
+    const cameOn = requests.map((request) => (request.bind === 'b1' ? 'one' : 'two'));
+    expect(sent).to.deep.equal(cameOn);
+    expect(new Set(sent).size).to.equal(2);
+  });
+
+  it('uses the first bind in order where the policy is failover', async () => {
+    const sent: string[] = [];
+    const onWire = (event: WireEvent): void => {
+      if (event.direction === 'in' && event.pdu.command === 'submit_sm') sent.push(event.systemId ?? '');
+    };
+    const binds = [{ systemId: 'one' }, { systemId: 'two' }];
+    const { smsc } = await start({ account: { policy: 'failover' }, binds, smsc: { onWire } });
+    for (let n = 0; n < 4; n += 1) await smsc.dial(PHONE, '*123#').nextScreen();
+    expect(sent).to.deep.equal(['one', 'one', 'one', 'one']);
+  });
+
+  it('knows a screen the gateway does not understand', async () => {
+    const { smsc, account, requests, recorder } = await start();
+    await smsc.dial(PHONE, '*123#').nextScreen();
+    const echo = requests[0]?.echo;
+    if (echo === undefined) throw new Error('no request');
+    smsc.faults.submitStatus = 0xc4;
+    const reply = { echo, kind: 'continue', text: 'x', replyByMs: systemClock.now() + 1000 } as const;
+    expect(await account.sendUssd(reply)).to.equal('unsuited');
+    expect(recorder.events).to.include('dialect_error');
+  });
+
+  it('waits for a bind as long as the reply has time, and no longer', async () => {
+    const { smsc, account, requests } = await start();
+    await smsc.dial(PHONE, '*123#').nextScreen();
+    const echo = requests[0]?.echo;
+    if (echo === undefined) throw new Error('no request');
+    await account.stop();
+    const reply = { echo, kind: 'continue', text: 'x' } as const;
+    expect(await account.sendUssd({ ...reply, replyByMs: systemClock.now() + 150 })).to.equal('not_sent');
+    const sending = account.sendUssd({ ...reply, replyByMs: systemClock.now() + 5000 });
+    account.start();
+    expect(await sending).to.equal('taken');
+  });
+
+  it('does not write a screen whose time is over', async () => {
+    const { smsc, account, requests } = await start();
+    const call = smsc.dial(PHONE, '*123#');
+    await call.nextScreen();
+    const echo = requests[0]?.echo;
+    if (echo === undefined) throw new Error('no request');
+    const reply = { echo, kind: 'continue', text: 'x', replyByMs: systemClock.now() - 1 } as const;
+    expect(await account.sendUssd(reply)).to.equal('not_sent');
+    expect(call.screens).to.have.length(1);
+  });
+
   it('tells two copies of a dialed string by nothing but their sequence numbers', async () => {
     const { smsc, requests, recorder } = await start();
     const call = smsc.dial(PHONE, '*123#', { twice: true });
@@ -200,128 +270,5 @@ describe('an account', () => {
     await recorder.until(() => requests.length === 1);
     expect(await smsc.text(PHONE, '123', 'still alive')).to.equal(0);
     for (const release of held) release();
-  });
-});
-
-describe('SMS through an account', () => {
-  let exchange: Exchange | null = null;
-  const start = async (options?: ExchangeOptions): Promise<Exchange> => {
-    exchange = await startExchange(options);
-    return exchange;
-  };
-  afterEach(async () => {
-    await exchange?.stop();
-    exchange = null;
-  });
-
-  it('arrive and are acknowledged when their listener is done', async () => {
-    const { smsc, messages } = await start();
-    expect(await smsc.text(PHONE, '123', '4567')).to.equal(0);
-    expect(messages).to.deep.equal([
-      { account: 'main', from: PHONE, to: '123', text: '4567', damaged: false, alphanumeric: false },
-    ]);
-  });
-
-  it('are delivered again when their listener fails or takes too long', async () => {
-    const { smsc, account } = await start({ account: { smsAnswerMs: 50 } });
-    account.onSms(() => Promise.reject(new Error('journal away')));
-    expect(await smsc.text(PHONE, '123', '4567')).to.equal(0x64);
-    account.onSms(() => new Promise<void>(() => {}));
-    expect(await smsc.text(PHONE, '123', '4567')).to.equal(0x64);
-  });
-
-  it('come in parts with their place', async () => {
-    const { smsc, messages } = await start();
-    await smsc.text(PHONE, '123', 'x'.repeat(200));
-    const places = messages.map((message: SmsMessage) => message.parts);
-    expect(places).to.deep.equal([
-      { reference: 1, total: 2, part: 1 },
-      { reference: 1, total: 2, part: 2 },
-    ]);
-  });
-
-  it('go out and come back with a receipt', async () => {
-    const { smsc, account, receipts, recorder } = await start();
-    const outcome = await account.sendSms({ to: PHONE, text: 'Payé 500 F CFA. Réf 7K3F9Q' });
-    expect(outcome).to.deep.equal({ kind: 'accepted', messageIds: ['00000001'] });
-    expect(smsc.inbox(PHONE)[0]).to.include({ from: '123', text: 'Payé 500 F CFA. Réf 7K3F9Q', units: 26, parts: 1 });
-    await recorder.until(() => receipts.length === 1);
-    expect(receipts[0]).to.deep.equal({
-      account: 'main',
-      messageId: '00000001',
-      otherId: null,
-      state: 'delivered',
-      to: PHONE,
-    });
-  });
-
-  it('go out in parts and are one text again', async () => {
-    const { smsc, account } = await start();
-    const text = 'Réf 7K3F9Q '.repeat(30).trim();
-    const outcome = await account.sendSms({ to: PHONE, text });
-    expect(outcome).to.deep.equal({ kind: 'accepted', messageIds: ['00000001', '00000002', '00000003'] });
-    expect(smsc.inbox(PHONE)[0]).to.include({ text, parts: 3 });
-    expect(smsc.problems).to.deep.equal([]);
-  });
-
-  it('are unknown when nobody answers', async () => {
-    const { smsc, account } = await start({ binds: [{ responseTimeoutMs: 50 }] });
-    smsc.faults.isSilent = true;
-    expect(await account.sendSms({ to: PHONE, text: 'x' })).to.deep.equal({ kind: 'unknown' });
-  });
-
-  it('wait for a throttled centre', async () => {
-    const { smsc, account } = await start();
-    smsc.faults.throttleNext = 1;
-    expect(await account.sendSms({ to: PHONE, text: 'x' })).to.include({ kind: 'accepted' });
-    expect(smsc.inbox(PHONE)).to.have.length(1);
-  });
-
-  it('have not left when nobody is bound', async () => {
-    const { account } = await start();
-    await account.stop();
-    expect(await account.sendSms({ to: PHONE, text: 'x' })).to.deep.equal({
-      kind: 'refused',
-      status: null,
-      permanent: false,
-    });
-  });
-
-  it('are not sent to what is no number', async () => {
-    const { account } = await start();
-    const error = await account.sendSms({ to: 'Operator', text: 'x' }).catch((caught: unknown) => caught);
-    expect(error).to.include({ code: 'bad_address', happened: 'no' });
-  });
-
-  it('are acknowledged and dropped when their sender is a name', async () => {
-    const { smsc, messages, recorder } = await start();
-    smsc.sendRaw(
-      Buffer.from(
-        '000000360000000500000000000000010005004f70657261746f72000000313233000000000000000000000a2a3132332a3435363723',
-        'hex',
-      ),
-    );
-    await recorder.until(() => recorder.reasons().includes('alphanumeric_sender'));
-    expect(messages).to.deep.equal([]);
-  });
-});
-
-describe('a dialect', () => {
-  it('is the generic one unless something is said', () => {
-    const read = readDialect({ extends: 'generic' });
-    expect(read).to.deep.equal({ ok: true, value: gatewayProfiles.generic });
-  });
-
-  it('changes what it names and keeps the rest', () => {
-    const read = readDialect({ opOut: { end: 23 }, serviceTypesIn: ['*'], msisdn: { country: '221' } });
-    if (!read.ok) throw new Error(read.refusal.problems.join());
-    expect(read.value.opOut).to.deep.equal({ continue: 2, end: 23, notify: 3 });
-    expect(read.value.msisdn).to.deep.equal({ country: '221', national: true });
-  });
-
-  it('is refused with all its problems at once', () => {
-    const read = readDialect({ opOut: { end: 'x' }, replyDeadlineMs: -1, unheard: true });
-    if (read.ok) throw new Error('accepted');
-    expect(read.refusal.problems.join('\n')).to.match(/opOut\.end[^]*replyDeadlineMs[^]*unheard/);
   });
 });

@@ -183,10 +183,13 @@ describe('a bind', () => {
     await connection.until(() => connection.frames.length === 2);
     const stopped = harness.bind.stop();
     expect(harness.bind.status().state).to.equal('draining');
+    connection.socket.write(encodeHeader(commandId.enquire_link, 0, 5));
+    await connection.until(() => connection.frames.length === 3);
+    expect(connection.frames[2]).to.equal('00000010800000150000000000000005');
     connection.socket.write(encodeHeader(0x80000004, 0, 2));
     expect(await outcome).to.include({ kind: 'answered', status: 0 });
     harness.clock.advance(20);
-    await connection.until(() => connection.frames.length === 3);
+    await connection.until(() => connection.frames.length === 4);
     connection.socket.end(encodeHeader(0x80000006, 0, 3));
     await stopped;
   });

@@ -107,6 +107,14 @@ describe('the window', () => {
     expect(written).to.deep.equal([1]);
   });
 
+  it('does not write a request that comes too late already', async () => {
+    const { send, outcomes, settled, written } = createHarness();
+    send('late', 'ussd', 0);
+    await settled();
+    expect(outcomes['late']).to.deep.equal({ kind: 'not_sent', why: 'expired' });
+    expect(written).to.deep.equal([]);
+  });
+
   it('takes an answer only of the command that was asked', () => {
     const { send, window } = createHarness();
     send('a');

@@ -5,7 +5,7 @@ import { awa, type Bench, binta, createBench, createSmsNetwork, smsSettings } fr
 import { breathe } from '../ussd/support/turned-clock.ts';
 
 function createSmsNode(bench: Bench) {
-  const { board, redis, settings, ...deps } = bench;
+  const { board, ...deps } = bench;
   const network = createSmsNetwork();
   let codes = 381;
   const gateway = createSmsGateway({

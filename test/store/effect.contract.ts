@@ -198,6 +198,15 @@ export function machineEffectContract(the: () => Harness): void {
       expect(await the().two.purchases.takeForMachines(['M-4567'], 10, LEASE)).to.have.length(1);
     });
 
+    it('that is planned anew still counts as sent', async () => {
+      const purchase = await approving(the());
+      await the().one.purchases.takeForMachines(['M-4567'], 10, LEASE);
+      const planned = [effectRow(purchase.id, approve)];
+      const event = { type: 'payment_unknown', ref: null } as const;
+      await the().one.purchases.commit(commitOf(purchase, 'approving', event, { planned }));
+      expect((await the().one.purchases.effectsOf(purchase.id))[0]).to.deep.include({ maySent: true, tries: 0 });
+    });
+
     it('that is a question does not count as sent', async () => {
       const purchase = aPurchase();
       const effects = [effectRow(purchase.id, { kind: 'query_order' })];

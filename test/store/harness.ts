@@ -90,13 +90,16 @@ export type PostgresHarnessMaker = HarnessMaker & {
   readonly database: TestDatabase;
 };
 
+/** This process's clock, with deadlines ten times as long: a crowded test machine is no server that hangs. */
+const patientClock: Clock = { ...systemClock, after: (ms, run) => systemClock.after(10 * ms, run) };
+
 /** Harnesses over a database of their own, made by the migrations and reached by the role without DDL. */
 export async function postgresHarness(): Promise<PostgresHarnessMaker> {
   const database = await freshDatabase('store');
   await migrate(database.owner);
   const owner = postgres({ ...database.owner, max: 2, onnotice: () => undefined, types: { bigint: postgres.BigInt } });
   const node = (name: string): Store =>
-    createStore({ connection: database.app, node: name, clock: systemClock, secrets: testSecrets });
+    createStore({ connection: database.app, node: name, clock: patientClock, secrets: testSecrets });
   const [one, two] = [node('one:1'), node('two:1')];
   await one.makePartitions();
   return {

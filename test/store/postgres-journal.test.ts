@@ -14,6 +14,7 @@ import { systemClock } from '../../src/time.ts';
 import {
   aPurchase,
   aRegistry,
+  aRegistryMachine,
   authorizedOf,
   beginOf,
   commitOf,
@@ -23,7 +24,7 @@ import {
   succeededOf,
   testSecrets,
 } from '../support/store-builders.ts';
-import { type Harness, type PostgresHarnessMaker, postgresHarness } from './harness.ts';
+import { type Harness, handClock, type PostgresHarnessMaker, postgresHarness } from './harness.ts';
 import { begun, completed, found } from './store.contract.ts';
 
 const PHONE = '221775550001';
@@ -152,6 +153,10 @@ describe('the journal at rest', () => {
     expect(counted).to.deep.equal([]);
   });
 
+  it('is kept by a server that may be trusted', async () => {
+    await the.one.checkServer();
+  });
+
   it('is ready only while the partitions of tomorrow are there', async () => {
     await the.one.ping();
     const [row] = await maker.owner`SELECT to_char(now() AT TIME ZONE 'UTC' + interval '1 day', 'YYYYMMDD') AS day`;
@@ -159,6 +164,27 @@ describe('the journal at rest', () => {
     expect(await refusalOf(the.one.ping())).to.equal('Fault: partition_missing');
     await maker.owner`ALTER TABLE aside RENAME TO ${maker.owner(`purchases_past_${row?.['day']}`)}`;
     await the.one.ping();
+  });
+
+  it('keeps a copy of a machine for a minute, and of an unknown number for ten seconds', async () => {
+    const clock = handClock();
+    const { app: connection } = maker.database;
+    const node = createStore({ connection, node: 'three:1', clock, secrets: testSecrets });
+    const nameOf = async (number: string): Promise<string | undefined> =>
+      (await node.directory.machineByNumber(number))?.name;
+    expect(await nameOf('4567')).to.equal('Distributeur 4567');
+    expect(await nameOf('9999')).to.equal(undefined);
+    await the.one.applyRegistry(
+      aRegistry([aRegistryMachine('M-4567', '4567', { name: 'A' }), aRegistryMachine('M-9999', '9999', { name: 'B' })]),
+    );
+    clock.pass(9_999);
+    expect(await nameOf('9999')).to.equal(undefined);
+    clock.pass(1);
+    expect(await nameOf('9999')).to.equal('B');
+    expect(await nameOf('4567')).to.equal('Distributeur 4567');
+    clock.pass(50_000);
+    expect(await nameOf('4567')).to.equal('A');
+    await node.close();
   });
 
   it('names the row that a registry has wrong', async () => {

@@ -279,6 +279,16 @@ export function commitContract(the: () => Harness): void {
       await the().one.purchases.commit(commitOf(doubt.after, 'settling', event, { closed: ['in_doubt'] }));
       expect(await the().openCases(purchase.id)).to.deep.equal(['parked']);
     });
+
+    it('opens a case again that was closed', async () => {
+      const purchase = await begun(the());
+      const event = { type: 'payment_unknown', ref: null } as const;
+      const first = commitOf(purchase, 'authorizing', event, { opened: ['parked'] });
+      const second = commitOf(first.after, 'authorizing', event, { closed: ['parked'] });
+      const third = commitOf(second.after, 'authorizing', event, { opened: ['parked'] });
+      for (const change of [first, second, third]) await the().one.purchases.commit(change);
+      expect(await the().openCases(purchase.id)).to.deep.equal(['parked']);
+    });
   });
 }
 

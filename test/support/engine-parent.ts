@@ -13,4 +13,6 @@ const cacheFolder = join(checkoutFolder(), '.relais');
 const postgres = await startPostgres({ folder: run.path, log: quiet });
 const redis = await startRedis({ folder: run.path, cacheFolder, environment: process.env, log: quiet });
 process.send?.({ postgres: postgres.pid, redis: redis.pid, folder: run.path });
+// A test that fails before it kills us must not leave us behind.
+process.once('disconnect', () => process.exit(1));
 setInterval(quiet, 60_000);

@@ -43,7 +43,7 @@ export function createFakeClock(wallMs = Date.UTC(2026, 5, 1, 12)): FakeClock {
       timer.run();
       await settle();
     }
-    nowMs = untilMs;
+    nowMs = Math.max(nowMs, untilMs);
   }
 
   return {

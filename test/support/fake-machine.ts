@@ -39,7 +39,6 @@ type LocalOrder = {
   readonly deadlineAtMs: number;
   state: 'open' | 'accepted' | 'over';
   approvalId: EffectKey | null;
-  dropped: number;
   /** The final word, kept until it is acknowledged. */
   said: Said | null;
   isAcknowledged: boolean;
@@ -71,6 +70,8 @@ export interface FakeMachine {
   repeat(orderSeq: number): void;
   /** Goods that dropped for an order. */
   dropped(orderSeq: number): number;
+  /** Goods that dropped under an approval. */
+  droppedUnder(approvalId: EffectKey): number;
   /** Approvals that reached it, as `orderSeq approvalId`. */
   readonly approvals: readonly string[];
   readonly denials: readonly number[];
@@ -86,7 +87,8 @@ const SAY_AGAIN_MS: DurationMs = 5000;
 export function createFakeMachine(deps: { readonly clock: Clock; readonly machineId: MachineId }): FakeMachine {
   const { clock, machineId } = deps;
   const orders = new Map<number, LocalOrder>();
-  const droppedGoods = new Map<number, number>();
+  /** The approvals under which goods dropped, one entry a good. */
+  const droppedGoods: { readonly orderSeq: number; readonly approvalId: EffectKey | null }[] = [];
   const approvals: string[] = [];
   const denials: number[] = [];
   const faults: ApprovalFault[] = [];
@@ -126,7 +128,7 @@ export function createFakeMachine(deps: { readonly clock: Clock; readonly machin
   }
 
   function drop(orderSeq: number): void {
-    droppedGoods.set(orderSeq, (droppedGoods.get(orderSeq) ?? 0) + 1);
+    droppedGoods.push({ orderSeq, approvalId: orders.get(orderSeq)?.approvalId ?? null });
   }
 
   function deliver(orderSeq: number, one: LocalOrder): void {
@@ -185,8 +187,8 @@ export function createFakeMachine(deps: { readonly clock: Clock; readonly machin
       }
       case 'rejected': {
         const one = orders.get(order.orderSeq);
+        if (one !== undefined) Object.assign(one, { state: 'over', isAcknowledged: true });
         if (fault.reason === 'unknown_order') orders.delete(order.orderSeq);
-        else if (one !== undefined) Object.assign(one, { state: 'over', isAcknowledged: true });
         await pause(clock, ANSWER_MS);
         return { kind: 'rejected', reason: fault.reason };
       }
@@ -226,7 +228,6 @@ export function createFakeMachine(deps: { readonly clock: Clock; readonly machin
         deadlineAtMs,
         state: 'open',
         approvalId: null,
-        dropped: 0,
         said: null,
         isAcknowledged: false,
       };
@@ -263,7 +264,8 @@ export function createFakeMachine(deps: { readonly clock: Clock; readonly machin
       const one = orders.get(orderSeq);
       if (one !== undefined) void say(orderSeq, one);
     },
-    dropped: (orderSeq) => droppedGoods.get(orderSeq) ?? 0,
+    dropped: (orderSeq) => droppedGoods.filter((good) => good.orderSeq === orderSeq).length,
+    droppedUnder: (approvalId) => droppedGoods.filter((good) => good.approvalId === approvalId).length,
     approvals,
     denials,
     portOf,

@@ -230,7 +230,15 @@ export function createFakeWallet({ clock, answersAfterMs = 200, ...deps }: FakeW
     if (!isRefund) one.state = 'returned';
   }
 
-  const doReverse = ({ key, terms, authorizeKey, amount, reason }: Parameters<PaymentPort['reverse']>[0]): Outcome => {
+  const doReverse = ({
+    key,
+    terms,
+    authorizeKey,
+    amount,
+    ref,
+    reason,
+  }: Parameters<PaymentPort['reverse']>[0]): Outcome => {
+    if (ref === null && !capabilities.reverseByKey) return { kind: 'not_found' };
     const done: Outcome = { kind: 'done', ref: terms.purchaseId, holdExpiresInMs: null };
     const before = operations.get(key);
     if (before?.kind === 'done') return before;

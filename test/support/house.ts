@@ -13,7 +13,7 @@ import type { DurationMs } from '../../src/time.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createFakeMachine, type FakeMachine } from './fake-machine.ts';
 import { createFakeWallet, type FakeWallet } from './fake-wallet.ts';
-import { createNode, type HouseNode, LEASE_MS, type Notice, type Shared } from './house-node.ts';
+import { createNode, type HouseNode, keyOf, LEASE_MS, type Notice, type Shared } from './house-node.ts';
 import { createMemoryRedis, type MemoryRedis } from './memory-order-board.ts';
 import { createMemoryWorld, type MemoryWorld } from './memory-store.ts';
 import { aRegistry } from './store-builders.ts';
@@ -180,7 +180,7 @@ export async function buildHouse(deps: HouseDeps = {}): Promise<House> {
     return kept.purchase;
   }
   function evidenceOf(id: PurchaseId = firstId): Evidence {
-    return { ...wallet.evidenceOf(id), delivered: machine.dropped(purchase(id).order.orderSeq) };
+    return { ...wallet.evidenceOf(id), delivered: machine.droppedUnder(keyOf(id, 'approve', 1)) };
   }
   return {
     ...shared,

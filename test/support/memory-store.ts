@@ -153,6 +153,7 @@ export function createMemoryWorld(deps: MemoryWorldDeps): MemoryWorld {
         },
       },
       applyRegistry: async (registry) => register.apply(registry),
+      checkServer: async () => reach(),
       makePartitions: async () => reach(),
       movePast: async (limit) => purchases.movePast(limit, hotMs),
       ping: async () => reach(),

@@ -56,7 +56,7 @@ const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   '@node-rs/argon2': ['src/payment/centre/', 'src/console/'],
   ws: ['src/automaton-link/'],
   pino: ['src/log.ts'],
-  yaml: ['src/config.ts', 'src/config-sources.ts', 'src/registry-file.ts'],
+  yaml: ['src/config.ts', 'src/config-sources.ts', 'src/registry-file.ts', COMPOSITION],
   commander: ['src/main.ts', 'src/cli/'],
 };
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { someView } from './support/fake-purchases.ts';
 import { type Bench, binta, createBench, createUssdNode } from './support/phone-bench.ts';
 
 type Node = ReturnType<typeof createUssdNode>;
@@ -19,6 +20,20 @@ describe('a redial before the confirmation', () => {
     );
     expect(await node.key('1')).to.contain('1 Payer');
     expect(bench.purchases.confirmed).to.deep.equal([]);
+  });
+
+  it('shows the state of an order that is being paid under this very name', async () => {
+    const { bench, node } = await started();
+    const held = await bench.board.orders.look('machine-4567');
+    await bench.board.orders.takeForPayment({
+      machineId: 'machine-4567',
+      purchaseId: held?.holder ?? '',
+      orderSeq: 1,
+      minLeftMs: 0,
+    });
+    await node.dial('*123#');
+    bench.purchases.view = async (id) => someView({ id });
+    expect(await node.key('1')).to.match(/^END Paiement en cours/);
   });
 
   it('can start again', async () => {

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { Fault } from '../../src/result.ts';
+import { pause } from '../../src/time.ts';
 import { awa, type Bench, binta, createBench, createUssdNode } from './support/phone-bench.ts';
 import { breathe } from './support/turned-clock.ts';
 
@@ -54,6 +56,33 @@ describe('a begin while a dialog is open', () => {
     await bench.clock.until(old);
     expect(again).to.contain('Numéro du distributeur');
     expect(node.replies.length).to.equal(1);
+  });
+});
+
+describe('a dial while the first one still waits for the order', () => {
+  it('is quoted when the order comes, and the payer does not stand in his own way', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    const first = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'first' });
+    await breathe();
+    const second = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'second' });
+    await breathe();
+    await bench.placeOrder('4567');
+    await bench.clock.until(Promise.all([first, second]));
+    expect(node.replies.map(({ text }) => text.includes('1 Payer'))).to.deep.equal([true]);
+    expect(await node.send({ text: '1', sessionId: 'second' })).to.match(/^END Payé/);
+  });
+
+  it('of another machine leaves no claim behind', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    const first = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'first' });
+    await breathe();
+    await bench.placeOrder('1203', { seq: 5 });
+    expect(await node.send({ kind: 'begin', text: '*123*1203#', sessionId: 'second' })).to.contain('1 Payer');
+    await bench.placeOrder('4567');
+    await bench.clock.until(first);
+    expect((await bench.board.orders.look('machine-4567'))?.state).to.equal('open');
   });
 });
 
@@ -177,6 +206,15 @@ describe('the idle timer', () => {
     expect(await node.key('1')).to.equal('nothing');
   });
 
+  it('runs on when a copy of a dial or key is dropped', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    for (let times = 0; times < 3; times += 1) await node.dial('*123#', { sessionId: 'same' });
+    await bench.clock.turn(90_001);
+    expect(node.gateway.openDialogs()).to.equal(0);
+    expect(outcomes(bench)).to.deep.equal(['reply_timeout']);
+  });
+
   it('of one node leaves a dialog alone that has gone on at another', async () => {
     const { bench, node } = await quoted();
     const other = createUssdNode(bench);
@@ -257,6 +295,46 @@ describe('the USSD side', () => {
     const node = createUssdNode(bench, { settings: { maxDialogs: 1 } });
     await node.dial('*123#');
     expect(await node.dial('*123#', { msisdn: binta })).to.equal('END Service indisponible. Réessayez plus tard.');
+  });
+
+  it('lets a reply go that is late, and counts it', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench, { settings: { replyDeadlineMs: 100, rendezvousMs: 1 } });
+    bench.purchases.script.advice = 'silent';
+    await bench.placeOrder('4567');
+    const real = { ...bench.board.dialogs };
+    bench.board.dialogs.isFirst = async (...given) => {
+      await pause(bench.clock, 200);
+      return real.isFirst(...given);
+    };
+    expect(await node.dial('*123*4567#')).to.equal('nothing');
+    expect(outcomes(bench)).to.deep.equal(['app_error']);
+    expect(bench.counted.map(({ name }) => name)).to.include('ussd_late_replies_total');
+    expect((await bench.board.orders.look('machine-4567'))?.state).to.equal('open');
+  });
+
+  for (const [key, text] of [
+    ['1', /^END Payé/],
+    ['9', /^END Service indisponible. Aucun débit/],
+  ] as const) {
+    it(`tells what happened to key ${key} when Redis goes away before the record is saved`, async () => {
+      const { bench, node } = await quoted();
+      const real = { ...bench.board.dialogs };
+      let saves = 0;
+      bench.board.dialogs.save = (dialog) => {
+        saves += 1;
+        return saves === 1 ? real.save(dialog) : Promise.reject(new Fault('board_unreachable', 'no'));
+      };
+      expect(await node.key(key)).to.match(text);
+    });
+  }
+
+  it('does not mind when the journal cannot note that the payer was told', async () => {
+    const { bench, node } = await quoted();
+    bench.purchases.script.afterConfirm = { state: 'completed' };
+    bench.purchases.told = () => Promise.reject(new Fault('journal_unreachable', 'unknown'));
+    expect(await node.key('1')).to.match(/^END Payé/);
+    expect(outcomes(bench)).to.deep.equal(['completed']);
   });
 
   it('survives Redis being away, and says so', async () => {

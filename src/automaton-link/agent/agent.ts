@@ -98,7 +98,14 @@ class MachineAgent implements Agent {
       onCall: (call) => this.#take(call),
       isUrgent: () => this.#desk.live !== null || this.#journal.owed().length > 0,
     });
-    this.#speaker = new Speaker({ config, clock, log, session: this.#session, journal: this.#journal, desk: this.#desk });
+    this.#speaker = new Speaker({
+      config,
+      clock,
+      log,
+      session: this.#session,
+      journal: this.#journal,
+      desk: this.#desk,
+    });
     this.#desk.applyBootRules();
   }
 
@@ -149,7 +156,7 @@ class MachineAgent implements Agent {
 
   #goOn(isBeginning: boolean): void {
     if (this.#isDead) return;
-    if (!isBeginning) this.#session.orderTaken(false);
+    this.#session.orderTaken(false);
     if (isBeginning || this.#journal.owed().length > 0) this.#session.want();
     this.#speaker.speak();
   }
@@ -211,7 +218,8 @@ class MachineAgent implements Agent {
       case 'sleep':
         call.answer({ kind: 'result', result: {} });
         // Never with an open order: the server cannot have known of it.
-        if (this.#desk.live === null && this.#journal.owed().length === 0) this.#session.sleep(call.content.nextContactMs);
+        if (this.#desk.live === null && this.#journal.owed().length === 0)
+          this.#session.sleep(call.content.nextContactMs);
         return;
     }
   }

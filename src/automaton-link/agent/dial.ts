@@ -26,6 +26,8 @@ export type LinkEvents = {
 /** A socket on its way to the server. */
 export type LinkSocket = {
   readonly send: (text: string) => void;
+  /** Asks whether the other side is there; `onHeard` is its answer. */
+  readonly ping: () => void;
   readonly close: (code: number) => void;
   readonly terminate: () => void;
 };
@@ -67,6 +69,9 @@ export const dialWebSocket: Dial = (target, events) => {
   return {
     send: (text) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    ping: () => {
+      if (socket.readyState === WebSocket.OPEN) socket.ping();
     },
     close: (code) => socket.close(code),
     terminate: () => socket.terminate(),

@@ -17,6 +17,8 @@ const restWaitsMs = [minute, 5 * minute, 15 * minute, 60 * minute];
 const calmWaitsMs = [second, 2 * second, 4 * second, 8 * second, 15 * second, 30 * second];
 /** After a credential that is not taken. */
 const hourlyMs = 60 * minute;
+/** For the answer to our own ping. */
+const pongMs = 10 * second;
 /** After `hello` was answered `busy` without a time. */
 const helloRetryMs = 5 * second;
 
@@ -221,14 +223,18 @@ export class LinkSession {
     });
   }
 
-  /** A server that pings us is there; one that has not for two of its intervals is not. */
+  /** A server that pings us is there; one that has not for two of its intervals is asked, and left if it is silent. */
   #watchSilence(): void {
     this.#stopSilence();
     if (this.#exchange === null) return;
+    const { clock } = this.#deps;
     const pingMs = this.#isOrderTaken ? this.#pings.withOrderMs : this.#pings.idleMs;
-    this.#stopSilence = this.#deps.clock.after(2 * pingMs + 10 * second, () => {
-      this.#socket?.terminate();
-      this.#lost(1006);
+    this.#stopSilence = clock.after(2 * pingMs, () => {
+      this.#socket?.ping();
+      this.#stopSilence = clock.after(pongMs, () => {
+        this.#socket?.terminate();
+        this.#lost(1006);
+      });
     });
   }
 

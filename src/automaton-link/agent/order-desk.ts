@@ -117,7 +117,7 @@ export class OrderDesk {
   /** ST3, ST4: journaled, then sent. */
   #select(event: Extract<HardwareEvent, { kind: 'selected' }>): void {
     const { clock, config, journal } = this.#deps;
-    this.close('replaced');
+    this.close('replaced', { isFollowed: true });
     this.#finish({ state: 'presumed', basis: 'no_result' });
     const { item, amount, selection } = event;
     const cause = this.outOfOrder ?? (isSellable(amount) ? null : 'amount');
@@ -126,6 +126,7 @@ export class OrderDesk {
     if (cause !== null || !this.#isWaitWritten({ seq, item, amount })) {
       this.#deps.log.alarm('selection_denied', { cause: cause ?? 'storage' });
       this.#free(selection, 'Not available');
+      this.#deps.onEnded();
       return;
     }
     const stopWait = clock.after(maxWaitMs, () => this.close('expired'));
@@ -156,7 +157,13 @@ export class OrderDesk {
   /** ST51: the waiting order ends undelivered, on disk first; then the controller is free. Harmless without one. */
   close(
     result: Closing,
-    how: { readonly cancel?: CallOf<'vend.cancel'>['reason']; readonly approvalSeen?: string; readonly text?: string } = {},
+    how: {
+      readonly cancel?: CallOf<'vend.cancel'>['reason'];
+      readonly approvalSeen?: string;
+      readonly text?: string;
+      /** Another order begins in the same step, and is said first. */
+      readonly isFollowed?: boolean;
+    } = {},
   ): boolean {
     const live = this.#waitingLive();
     if (live === null) return true;
@@ -167,7 +174,7 @@ export class OrderDesk {
     this.#endLive();
     if (how.cancel !== undefined && !isSilent) this.#deps.onCanceled(live.seq, how.cancel);
     this.#free(live.selection, how.text ?? '');
-    this.#deps.onEnded();
+    if (how.isFollowed !== true) this.#deps.onEnded();
     return isWritten;
   }
 

@@ -41,7 +41,9 @@ export class Speaker {
   #status: CallOf<'status'> | null = null;
   #isSpeaking = false;
   #unansweredCount = 0;
-  #notBeforeMs: DurationMs = 0;
+  /** A busy server is asked again after these, by what was asked. */
+  #requestNotBeforeMs: DurationMs = 0;
+  #statementNotBeforeMs: DurationMs = 0;
   #stopTimer: CancelTimer = () => undefined;
   #isOver = false;
 
@@ -56,13 +58,13 @@ export class Speaker {
 
   /** `hello` is on its way: a waiting order goes right behind it. */
   opened(): void {
-    this.#notBeforeMs = 0;
+    this.#requestNotBeforeMs = 0;
+    this.#statementNotBeforeMs = 0;
     this.#unusable.clear();
     // Only a live connection hears a cancel; a later one hears that the order is closed.
     this.#cancel = null;
     if (this.#requested !== null) this.#requested.isAnswered = false;
-    const live = this.#deps.desk.waiting;
-    if (live !== null) void this.#request(true).finally(() => this.speak());
+    if (this.#deps.desk.waiting !== null) this.#say(() => this.#request(true));
   }
 
   /** Said when the current contact allows. */
@@ -95,31 +97,31 @@ export class Speaker {
   speak(): void {
     if (this.#isOver || this.#isSpeaking || !this.#deps.session.isFree) return;
     this.#stopTimer();
-    const waitMs = this.#notBeforeMs - this.#deps.clock.now();
-    if (waitMs > 0) {
-      this.#stopTimer = this.#deps.clock.after(waitMs, () => this.speak());
-      return;
-    }
     const next = this.#next();
-    if (next === null) {
-      this.#rest();
-      return;
-    }
+    if (next !== null) this.#say(next);
+    else this.#rest();
+  }
+
+  #say(speech: () => Promise<void>): void {
     this.#isSpeaking = true;
-    void next().finally(() => {
+    void speech().finally(() => {
       this.#isSpeaking = false;
       this.speak();
     });
   }
 
   #next(): (() => Promise<void>) | null {
-    const { desk, journal } = this.#deps;
+    const { desk, journal, clock } = this.#deps;
+    const now = clock.now();
     const live = desk.waiting;
-    if (live !== null && !(this.isRequestWritten(live.seq) && this.#requested?.isAnswered === true)) {
-      return () => this.#request(false);
-    }
+    const isUnanswered = live !== null && !(this.isRequestWritten(live.seq) && this.#requested?.isAnswered === true);
+    if (isUnanswered && now >= this.#requestNotBeforeMs) return () => this.#request(false);
     const owed = journal.owed().find(({ seq }) => !this.#unusable.has(seq));
-    if (owed !== undefined) return () => this.#state(owed);
+    if (owed !== undefined && now >= this.#statementNotBeforeMs) return () => this.#state(owed);
+    if (isUnanswered || owed !== undefined) {
+      const dueAtMs = isUnanswered ? this.#requestNotBeforeMs : this.#statementNotBeforeMs;
+      this.#stopTimer = clock.after(Math.max(0, dueAtMs - now), () => this.speak());
+    }
     for (const orderSeq of this.#again) {
       this.#again.delete(orderSeq);
       const record = journal.find(orderSeq);
@@ -131,8 +133,9 @@ export class Speaker {
 
   /** Nothing to say: asleep after a while, unless this machine stays connected or is at work. */
   #rest(): void {
-    const { config, clock, session, desk } = this.#deps;
-    if (config.staysConnected || desk.live !== null) return;
+    const { config, clock, session, desk, journal } = this.#deps;
+    const isMore = journal.owed().some(({ seq }) => !this.#unusable.has(seq));
+    if (config.staysConnected || desk.live !== null || isMore) return;
     this.#stopTimer = clock.after(config.lingerMs, () => {
       if (desk.live === null && session.isFree) session.sleep(config.nextContactMs);
     });
@@ -189,14 +192,14 @@ export class Speaker {
         desk.close('rejected', { text: 'Not available' });
         return;
       default:
-        this.#notBeforeMs = clock.now() + (error.retryMs ?? retryMs);
+        this.#requestNotBeforeMs = clock.now() + (error.retryMs ?? retryMs);
     }
   }
 
   // -- statements --------------------------------------------------------------------------------------------------------
 
   async #state(record: OrderRecord): Promise<void> {
-    const said = await this.#say(record);
+    const said = await this.#tell(record);
     if (this.#isOver) return;
     if (said === 'acknowledged' && this.#deps.journal.find(record.seq)?.isOwed === true) {
       try {
@@ -228,7 +231,7 @@ export class Speaker {
     this.#deps.session.rest();
   }
 
-  async #say(record: OrderRecord): Promise<Said> {
+  async #tell(record: OrderRecord): Promise<Said> {
     const { session } = this.#deps;
     const { seq: orderSeq, approval, outcome, closed, item } = record;
     if (outcome !== null && approval !== null) {
@@ -248,7 +251,8 @@ export class Speaker {
       this.#cancel = null;
       return this.#read(await session.call('vend.cancel', cancel));
     }
-    const result = closed === null || closed.result === 'denied' || closed.result === 'stale' ? 'rejected' : closed.result;
+    const result =
+      closed === null || closed.result === 'denied' || closed.result === 'stale' ? 'rejected' : closed.result;
     const approvalSeen = closed?.approvalSeen ?? null;
     return this.#read(await session.call('vend.closed', { orderSeq, result, approvalSeen }));
   }
@@ -263,7 +267,7 @@ export class Speaker {
         return 'later';
       case 'error':
         if (answer.code === 'bad_message' || answer.code === 'not_supported') return 'unusable';
-        this.#notBeforeMs = this.#deps.clock.now() + (answer.retryMs ?? retryMs);
+        this.#statementNotBeforeMs = this.#deps.clock.now() + (answer.retryMs ?? retryMs);
         return 'later';
     }
   }

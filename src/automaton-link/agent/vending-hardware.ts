@@ -25,7 +25,12 @@ export type HardwareEvent =
   | { readonly kind: 'ready' }
   | { readonly kind: 'down'; readonly cause: string }
   /** `amount`: minor units, null where only the server knows the price; `item`: null where there is none. */
-  | { readonly kind: 'selected'; readonly selection: number; readonly item: number | null; readonly amount: bigint | null }
+  | {
+      readonly kind: 'selected';
+      readonly selection: number;
+      readonly item: number | null;
+      readonly amount: bigint | null;
+    }
   /** Ended at the machine before the go-ahead. */
   | { readonly kind: 'withdrawn'; readonly selection: number; readonly cause: 'user' | 'cash' | 'vmc' }
   | { readonly kind: 'delivered'; readonly selection: number }

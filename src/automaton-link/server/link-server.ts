@@ -84,7 +84,11 @@ function readClaim(request: IncomingMessage): Result<Claim, Refusal> {
 }
 
 function turnAway(socket: Duplex, refusal: Refusal): void {
-  const lines = [`HTTP/1.1 ${refusal.status} ${reasonPhrases[refusal.status]}`, 'Connection: close', 'Content-Length: 0'];
+  const lines = [
+    `HTTP/1.1 ${refusal.status} ${reasonPhrases[refusal.status]}`,
+    'Connection: close',
+    'Content-Length: 0',
+  ];
   if (refusal.status === 401) lines.push('WWW-Authenticate: Basic realm="relais"');
   if (refusal.retryAfterS !== undefined) lines.push(`Retry-After: ${refusal.retryAfterS}`);
   socket.once('finish', () => socket.destroy());

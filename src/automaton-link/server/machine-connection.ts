@@ -48,7 +48,7 @@ export class MachineConnection {
   readonly name: string;
   readonly machine: RegisteredMachine;
   readonly mac: string;
-  /** Highest order number known to be used, as told in the answer to `hello`; no purchase exists above it. */
+  /** Highest order number told with `hello` or placed since; no purchase exists above it. */
   seqFloor = 0;
   /** How long the machine may take to deliver, from `hello`. */
   deliveryMs: DurationMs = 60_000;

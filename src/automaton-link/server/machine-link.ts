@@ -132,7 +132,10 @@ class Link implements MachineLink, MachinePort {
     this.#isDraining = true;
     this.#door.close();
     const cut = new AbortController();
-    await Promise.race([Promise.allSettled(this.#running), pause(this.#deps.clock, this.#deps.config.drainMs, cut.signal)]);
+    await Promise.race([
+      Promise.allSettled(this.#running),
+      pause(this.#deps.clock, this.#deps.config.drainMs, cut.signal),
+    ]);
     cut.abort();
     const open = [...this.#sockets];
     await Promise.all(open.map((connection) => connection.closed(4009)));
@@ -254,7 +257,10 @@ class Link implements MachineLink, MachinePort {
     const all = [...this.#connections.values()];
     const inPlay = all.filter(({ orderInPlay }) => orderInPlay !== null);
     for (const connection of [...inPlay, ...all.filter(({ orderInPlay }) => orderInPlay === null)]) {
-      this.#run('repeat_orders', queryOrders(this.#deps, connection, []).then(() => undefined));
+      this.#run(
+        'repeat_orders',
+        queryOrders(this.#deps, connection, []).then(() => undefined),
+      );
       await pause(this.#deps.clock, stepMs);
     }
   }
@@ -275,7 +281,10 @@ class Link implements MachineLink, MachinePort {
     // `unknown_order` is no evidence that the machine closed anything.
     if (answer.reason === 'unknown_order') return;
     const close = { machineId: order.machineId, orderSeq: order.orderSeq, why: answer.reason };
-    this.#run('close', closeOnBoard(this.#deps, close).then(() => undefined));
+    this.#run(
+      'close',
+      closeOnBoard(this.#deps, close).then(() => undefined),
+    );
   }
 
   // -- small things --------------------------------------------------------------------------------------------------

@@ -25,19 +25,20 @@ type Denial = Extract<ResultOf<'vend.request'>, { status: 'denied' }>['reason'];
 export type Intake = {
   readonly machine: RegisteredMachine;
   readonly request: CallOf<'vend.request'>;
-  /** Highest order number known to be used; nothing needs to be looked up above it. */
+  /** Highest order number that this connection has heard of; nothing needs to be looked up above it. */
   readonly seqFloor: number;
   readonly deliveryMs: DurationMs;
 };
 
-/** What is there already under an order's number. */
+/** What is there already under an order's number. `usedUpTo`: an order up to it that is not known cannot be new. */
 type Known = {
   readonly isOnBoard: boolean;
   readonly isPaying: boolean;
   readonly purchase: PurchaseView | null;
+  readonly usedUpTo: number;
 };
 
-const nothingKnown: Known = { isOnBoard: false, isPaying: false, purchase: null };
+const nothingKnown: Known = { isOnBoard: false, isPaying: false, purchase: null, usedUpTo: 0 };
 
 function denied(reason: Denial): Reply<'vend.request'> {
   return { kind: 'result', result: { status: 'denied', reason } };
@@ -48,17 +49,21 @@ function isLive(view: PurchaseView): boolean {
 }
 
 async function lookUp(deps: IntakeDeps, intake: Intake): Promise<Known> {
-  const { machine, request } = intake;
+  const { request } = intake;
+  const { machineId } = intake.machine;
   if (request.orderSeq > intake.seqFloor) return nothingKnown;
-  const [onBoard, view] = await Promise.all([
-    deps.board.look(machine.machineId),
-    deps.purchases.ofOrder(machine.machineId, request.orderSeq),
+  // The floor told with `hello` may have come from a board that was wiped meanwhile: asked anew.
+  const [onBoard, view, ofPurchases] = await Promise.all([
+    deps.board.look(machineId),
+    deps.purchases.ofOrder(machineId, request.orderSeq),
+    deps.purchases.seqFloorOf(machineId),
   ]);
   const isOnBoard = onBoard?.orderSeq === request.orderSeq;
   return {
     isOnBoard,
     isPaying: isOnBoard && onBoard.state === 'paying',
     purchase: view !== null && isLive(view) ? view : null,
+    usedUpTo: Math.max(ofPurchases, onBoard?.orderSeq ?? 0),
   };
 }
 
@@ -140,7 +145,7 @@ export async function takeRequest(deps: IntakeDeps, intake: Intake): Promise<Rep
   }
   const known = await lookUp(deps, intake);
   const isNew = !known.isOnBoard && known.purchase === null;
-  if (isNew && request.orderSeq <= intake.seqFloor) return staleSeq(intake.seqFloor);
+  if (isNew && request.orderSeq <= known.usedUpTo) return staleSeq(known.usedUpTo);
   const order = await orderOf(deps, intake, known);
   if (!order.ok) return denied(order.refusal);
   const waitMs = request.maxWaitMs - request.ageMs - deps.config.marginMs;

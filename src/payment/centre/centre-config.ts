@@ -57,7 +57,7 @@ export type CentreConfig = z.infer<typeof centreConfigShape>;
 /** What a person writes. */
 export type CentreConfigInput = z.input<typeof centreConfigShape>;
 
-/** The centre's one log, handed in; the shape of pino's. */
+/** The centre's log, handed in: pino's order of arguments. */
 export interface CentreLog {
   info(fields: Readonly<Record<string, unknown>>, event: string): void;
   warn(fields: Readonly<Record<string, unknown>>, event: string): void;

@@ -59,10 +59,8 @@ function startSweep(ledger: Ledger, deps: CentreDeps): () => Promise<void> {
       const ended = await ledger.expireDue(SWEEP_LIMIT);
       if (ended > 0n) deps.log.info({ ended: ended.toString() }, 'centre_expired');
     } catch (error) {
-      deps.log.warn(
-        { code: error instanceof Error && 'code' in error ? String(error.code) : 'none' },
-        'centre_sweep_failed',
-      );
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'none';
+      deps.log.warn({ code }, 'centre_sweep_failed');
     }
     plan();
   };

@@ -26,7 +26,7 @@ const PLANS: readonly Plan[] = [
 ];
 
 /** The operator of the demonstration. */
-export const DEMO_OPERATOR = 'DEMO';
+const DEMO_OPERATOR = 'DEMO';
 const CURRENCY = 'XOF';
 
 // The same at every start, so that a second start pays nothing in.

@@ -43,10 +43,8 @@ export function createFace(name: string, log: CentreLog): Koa {
       // Never the URL: it carries the number. Nor the message of the driver, which may quote a row.
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'none';
       const stack = error instanceof Error ? error.stack?.split('\n').slice(1, 6).join(' <') : undefined;
-      log.error(
-        { face: name, method: ctx.method, route: String(ctx['_matchedRoute'] ?? ''), code, stack },
-        'centre_fault',
-      );
+      const route = String(ctx['_matchedRoute'] ?? '');
+      log.error({ face: name, method: ctx.method, route, code, stack }, 'centre_fault');
       ctx.status = isAway ? 503 : 500;
       ctx.body = errorBody(isAway ? 'serviceUnavailable' : 'internal', 'genericError');
     }

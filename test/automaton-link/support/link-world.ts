@@ -12,7 +12,11 @@ import {
 } from '../../../src/automaton-link/server/link-config.ts';
 import type { RefusedUpgrade } from '../../../src/automaton-link/server/link-server.ts';
 import { machineKeyMac } from '../../../src/automaton-link/server/machine-key.ts';
-import { createMachineLink, type LateAnswer, type MachineLink } from '../../../src/automaton-link/server/machine-link.ts';
+import {
+  createMachineLink,
+  type LateAnswer,
+  type MachineLink,
+} from '../../../src/automaton-link/server/machine-link.ts';
 import type { OrderBoard, Presence } from '../../../src/purchase/order-board-port.ts';
 import type { Order } from '../../../src/purchase/purchase.ts';
 import type { Directory, RegisteredItem, RegisteredMachine } from '../../../src/purchase/store-port.ts';
@@ -123,6 +127,17 @@ export type LinkWorld = {
   close(): Promise<void>;
 };
 
+/**
+ * No frame to a machine has anything like a phone number: 8 to 15 digits that are not part of a name of ours.
+ * @throws Error that quotes the frame.
+ */
+export function expectNoNumbers(frames: readonly SeenFrame[]): void {
+  for (const { to, text } of frames) {
+    const bare = text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9A-Z]{26}/g, '');
+    if (to === 'machine' && /\d{8,15}/.test(bare)) throw new Error(`a number went to a machine: ${text}`);
+  }
+}
+
 /** Opens a world. `machines`: registered; `machine-1` alone when left out. */
 export async function openWorld(
   config: Partial<MachineLinkConfig> = {},
@@ -214,6 +229,7 @@ export async function openWorld(
         return action === undefined ? [] : [`${to === 'server' ? '>' : '<'}${action}`];
       }),
     close: async () => {
+      expectNoNumbers(frames);
       for (const machine of made) {
         machine.stall(false);
         machine.powerCut();

@@ -10,11 +10,13 @@ export class PowerDisk {
   #steps = 0;
   /** The step (append, sync or replace) at which it happens; 0: never. */
   cutAtStep = 0;
-  /** How many bytes of what was not synced reach the disk all the same. */
+  /** How many bytes of what was not synced reach the disk all the same, whatever was reported. */
   tornBytes = 0;
   /** A cut ends the machine too; a failure only the write. */
   isCut = true;
   onCut: () => void = () => undefined;
+  /** Called with what is flushed, before it is on disk: a slow disk. */
+  onSync: (text: string) => void = () => undefined;
   #isOff = false;
 
   get steps(): number {
@@ -33,6 +35,7 @@ export class PowerDisk {
       },
       sync: () => {
         this.#step();
+        this.onSync(this.#pending);
         this.durable += this.#pending;
         this.#pending = '';
       },
@@ -49,8 +52,9 @@ export class PowerDisk {
     if (this.#isOff) throw new Error('no power');
     this.#steps += 1;
     if (this.#steps !== this.cutAtStep) return;
+    this.durable += this.#pending.slice(0, this.tornBytes);
+    this.#pending = '';
     if (this.isCut) {
-      this.durable += this.#pending.slice(0, this.tornBytes);
       this.#isOff = true;
       this.onCut();
     }

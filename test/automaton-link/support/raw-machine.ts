@@ -7,6 +7,19 @@ import { machineKey, until } from './link-world.ts';
 /** A parsed frame, as an array. */
 export type RawFrame = readonly unknown[];
 
+/** What a raw machine can do. */
+export const helloCaps = {
+  hw: 'other',
+  mdbLevel: null,
+  alwaysIdle: true,
+  maxWaitMs: 120_000,
+  deliveryMs: 60_000,
+  currency: 'XOF',
+  exp: 0,
+  cashSale: false,
+  display: true,
+};
+
 /** A good `hello`, with fields replaced. */
 export function aHello(over: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   return {
@@ -17,17 +30,7 @@ export function aHello(over: Readonly<Record<string, unknown>> = {}): Readonly<R
     lastSeq: 0,
     unacked: 0,
     open: [],
-    caps: {
-      hw: 'other',
-      mdbLevel: null,
-      alwaysIdle: true,
-      maxWaitMs: 120_000,
-      deliveryMs: 60_000,
-      currency: 'XOF',
-      exp: 0,
-      cashSale: false,
-      display: true,
-    },
+    caps: helloCaps,
     status: 'available',
     codes: [],
     lastReset: 'power',
@@ -38,6 +41,11 @@ export function aHello(over: Readonly<Record<string, unknown>> = {}): Readonly<R
 /** A good `vend.request`, with fields replaced. */
 export function aRequest(over: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   return { orderSeq: 1, item: 7, amount: 500, currency: 'XOF', maxWaitMs: 120_000, ageMs: 0, ...over };
+}
+
+/** A field of an object that came over the wire. */
+export function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
 /** The raw machine. */
@@ -51,7 +59,14 @@ export class RawMachine {
 
   constructor(
     url: string,
-    how: { path?: string; key?: string; user?: string; protocol?: string; autoPong?: boolean; authorization?: string } = {},
+    how: {
+      path?: string;
+      key?: string;
+      user?: string;
+      protocol?: string;
+      autoPong?: boolean;
+      authorization?: string;
+    } = {},
   ) {
     const user = how.user ?? 'machine-1';
     const basic = `Basic ${Buffer.from(`${user}:${how.key ?? machineKey}`).toString('base64')}`;

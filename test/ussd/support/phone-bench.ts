@@ -175,7 +175,7 @@ const echo = {
 
 /** One node's USSD side with its network. Several may share one bench. */
 export function createUssdNode(bench: Bench, of: { readonly settings?: Partial<UssdSettings> } = {}) {
-  const { board, redis, ...deps } = bench;
+  const { board, ...deps } = bench;
   const gateway = createUssdGateway({
     ...deps,
     settings: { ...settings, ...of.settings },

@@ -27,14 +27,16 @@ create type validation_start as (status smallint, error jsonb, object uuid, serv
 -- A null status with a hash: check now, then finish_validation. A null status without one: another call is checking.
 create function begin_validation(p_client text, p_key uuid, p_hash bytea, p_server_key uuid, p_object uuid, p_hold boolean) returns validation_start
   language plpgsql security definer set search_path = ledger, pg_temp as $$
-declare v_payer uuid; v_state text; v_expires timestamptz; v_holder uuid; k pin; a answer; begin
+declare v_payer uuid; v_state text; v_expires timestamptz; v_failure jsonb; v_holder uuid; k pin; a answer; begin
   if not take_key(p_client, p_key, p_hash, p_server_key, 'validation', p_object, null) then
     a := replay(p_client, p_key, p_hash); return (a.status, a.error, a.object, a.server_key, a.replayed, null, null)::validation_start; end if;
-  if p_hold then select payer, state, expires_at into v_payer, v_state, v_expires from hold where id = p_object for update;
-  else select payer, state, expires_at into v_payer, v_state, v_expires from payment where id = p_object for update; end if;
+  if p_hold then select payer, state, expires_at, failure into v_payer, v_state, v_expires, v_failure from hold where id = p_object for update;
+  else select payer, state, expires_at, failure into v_payer, v_state, v_expires, v_failure from payment where id = p_object for update; end if;
   select owner into v_holder from account where id = v_payer;
   if v_payer is null then a := decline(p_client, p_key, fault('identification', 'identifierError'));
   elsif v_state = 'validating' and v_expires <= clock_timestamp() then a := decline(p_client, p_key, fault('authorisation', 'requestDeclined', 'expired', 'true'));
+  -- Ended meanwhile: the same reason as the request itself gives, whether the sweep has come by or not.
+  elsif v_failure is not null then a := decline(p_client, p_key, v_failure);
   elsif v_state <> 'validating' then a := decline(p_client, p_key, fault('businessRule', 'incorrectState'));
   else
     update pin set tries = tries + 1, locked_until = case when tries = 2 then now() + interval '24 hours' end

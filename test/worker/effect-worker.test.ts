@@ -1,0 +1,287 @@
+import { expect } from 'chai';
+import type { Effect, LeasedEffect } from '../../src/purchase/effect.ts';
+import type { Loaded, PurchaseStore } from '../../src/purchase/store-port.ts';
+import { Fault } from '../../src/result.ts';
+import { type CarryOut, createEffectWorker, type EffectWorker } from '../../src/worker/effect-worker.ts';
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { createMemoryWorld, type MemoryWorld } from '../support/memory-store.ts';
+import { aPurchase, aRegistry, beginOf, commitOf, effectRow, moved } from '../support/store-builders.ts';
+
+const LEASE_MS = 15_000;
+
+type Bench = {
+  readonly clock: FakeClock;
+  readonly world: MemoryWorld;
+  readonly purchases: PurchaseStore;
+  readonly worker: EffectWorker;
+  readonly seen: string[];
+  readonly troubles: string[];
+  readonly reads: string[];
+  held: readonly string[];
+};
+
+/** A worker of node `b` that notes what it is given, and then does as it is told. */
+async function bench(act: CarryOut = async () => undefined, held: readonly string[] = []): Promise<Bench> {
+  const clock = createFakeClock();
+  const world = createMemoryWorld({ clock, leaseMs: LEASE_MS });
+  await world.store('a').applyRegistry(aRegistry());
+  const { purchases } = world.store('b');
+  const seen: string[] = [];
+  const troubles: string[] = [];
+  const reads: string[] = [];
+  const own = { held };
+  const read =
+    (how: string) =>
+    async (id: string): Promise<Loaded | null> => {
+      reads.push(how);
+      return purchases.load(id);
+    };
+  const worker = createEffectWorker({
+    store: purchases,
+    coordinator: { load: read('load'), reload: read('reload') },
+    machines: { heldMachines: () => own.held },
+    carryOut: async (loaded, effect) => {
+      seen.push(`${effect.effect.kind} ${effect.tries}`);
+      await act(loaded, effect);
+    },
+    clock,
+    leaseMs: LEASE_MS,
+    pollMs: 2000,
+    random: () => 0.5,
+    onTrouble: (what) => troubles.push(what),
+  });
+  return { clock, world, purchases, worker, seen, troubles, reads, ...own };
+}
+
+/** A purchase that node `a` began, and died with. */
+async function abandoned({ world }: Bench, effect: Effect = { kind: 'query_payment' }, isOwn = true): Promise<Loaded> {
+  const purchase = aPurchase();
+  await world.store('a').purchases.begin(beginOf(purchase, { effects: [effectRow(purchase.id, effect, { isOwn })] }));
+  return { purchase, leftMs: 60_000, sinceConfirmedMs: 0, sinceEndedMs: null };
+}
+
+function ownOf({ purchase }: Loaded, effect: Effect): LeasedEffect {
+  const { key } = effectRow(purchase.id, effect);
+  return { purchaseId: purchase.id, key, effect, tries: 1, maySent: false, leaseLeftMs: LEASE_MS };
+}
+
+const query: Effect = { kind: 'query_payment' };
+
+describe('the effect worker', () => {
+  it('carries out its own effects at once, without polling or reading', async () => {
+    const one = await bench();
+    const loaded = await abandoned(one);
+    one.worker.run([{ loaded, effect: ownOf(loaded, query), dueInMs: 0 }]);
+    await one.clock.settle();
+    expect([one.seen, one.reads]).to.deep.equal([['query_payment 1'], []]);
+  });
+
+  it('carries out an own effect that is due later when it is due, in the state of then', async () => {
+    const one = await bench();
+    const loaded = await abandoned(one);
+    one.worker.run([{ loaded, effect: ownOf(loaded, query), dueInMs: 1000 }]);
+    await one.clock.advance(999);
+    const before = [...one.seen];
+    await one.clock.advance(1);
+    expect([before, one.seen, one.reads]).to.deep.equal([[], ['query_payment 1'], ['load']]);
+  });
+
+  it('leaves an effect to its node while the lease lasts, and takes it over afterwards', async () => {
+    const one = await bench();
+    await abandoned(one);
+    one.worker.start();
+    await one.clock.advance(14_999);
+    const before = [...one.seen];
+    await one.clock.advance(3000);
+    expect([before, one.seen]).to.deep.equal([[], ['query_payment 2']]);
+  });
+
+  it('reads the purchase anew for what it takes, since another node has moved it', async () => {
+    const one = await bench();
+    await abandoned(one, query, false);
+    one.worker.start();
+    await one.clock.advance(2000);
+    expect(one.reads).to.deep.equal(['reload']);
+  });
+
+  it('gives each effect to one worker of many', async () => {
+    const one = await bench();
+    await abandoned(one, query, false);
+    const taken = await Promise.all(
+      ['b', 'c', 'd'].map((node) => one.world.store(node).purchases.takeDue(100, LEASE_MS)),
+    );
+    expect(taken.flat().length).to.equal(1);
+  });
+
+  it('takes the effects of a machine when the machine is ready, not before', async () => {
+    const one = await bench();
+    const { purchase } = await abandoned(one);
+    const approving = commitOf(
+      purchase,
+      'approving',
+      { type: 'deadline_passed' },
+      {
+        after: moved(purchase, 'approving'),
+        planned: [effectRow(purchase.id, { kind: 'approve' })],
+        dropped: [effectRow(purchase.id, query).key],
+      },
+    );
+    await one.world.store('a').purchases.commit(approving);
+    one.worker.start();
+    await one.clock.advance(5000);
+    const before = [...one.seen];
+    one.worker.machineReady('M-4567');
+    await one.clock.settle();
+    expect([before, one.seen]).to.deep.equal([[], ['approve 1']]);
+  });
+
+  it('looks for the effects of the machines it holds', async () => {
+    const one = await bench(async () => undefined, ['M-4567']);
+    const { purchase } = await abandoned(one);
+    const approving = commitOf(
+      purchase,
+      'approving',
+      { type: 'deadline_passed' },
+      {
+        after: moved(purchase, 'approving'),
+        planned: [effectRow(purchase.id, { kind: 'approve' })],
+        dropped: [effectRow(purchase.id, query).key],
+      },
+    );
+    await one.world.store('a').purchases.commit(approving);
+    one.worker.start();
+    await one.clock.advance(2000);
+    expect(one.seen).to.deep.equal(['approve 1']);
+  });
+
+  it('lets a fault of the world come again when the lease has lapsed', async () => {
+    const one = await bench(async () => {
+      throw new Fault('journal_unreachable', 'unknown');
+    });
+    await abandoned(one, query, false);
+    one.worker.start();
+    await one.clock.advance(18_000);
+    expect([one.seen, new Set(one.troubles)]).to.deep.equal([
+      ['query_payment 1', 'query_payment 2'],
+      new Set(['effect_failed']),
+    ]);
+  });
+
+  it('puts a bug off by a minute, and parks the purchase at the fifth', async () => {
+    const one = await bench(async () => {
+      throw new Error('ours');
+    });
+    await abandoned(one, query, false);
+    one.worker.start();
+    await one.clock.advance(4 * 62_000);
+    const cases = (): string[] => [...one.world.tables.cases.values()].map(({ kind }) => kind);
+    const before = cases();
+    await one.clock.advance(62_000);
+    expect([before, cases(), one.seen]).to.deep.equal([
+      [],
+      ['parked'],
+      [1, 2, 3, 4, 5].map((n) => `query_payment ${n}`),
+    ]);
+  });
+
+  it('says so when what was thrown is no error, and when it cannot be put off', async () => {
+    const one = await bench(async (loaded) => {
+      one.world.setReachable(false);
+      const thrown: unknown = `bad ${loaded.purchase.state}`;
+      throw thrown;
+    });
+    await abandoned(one, query, false);
+    one.worker.start();
+    await one.clock.advance(2000);
+    expect(one.troubles).to.deep.equal(['effect_failed', 'effect_not_put_off']);
+  });
+
+  it('goes on when the journal is away for a while', async () => {
+    const one = await bench();
+    await abandoned(one, query, false);
+    one.world.setReachable(false);
+    one.worker.start();
+    await one.clock.advance(4000);
+    one.world.setReachable(true);
+    await one.clock.advance(2000);
+    expect([one.troubles, one.seen]).to.deep.equal([['effects_not_taken', 'effects_not_taken'], ['query_payment 1']]);
+  });
+
+  it('does nothing for a purchase that is no longer there', async () => {
+    const one = await bench();
+    const loaded = await abandoned(one);
+    const effect = { ...ownOf(loaded, query), purchaseId: '00000000-0000-7000-8000-00000000dead' };
+    one.worker.run([{ loaded, effect, dueInMs: 5 }]);
+    await one.clock.advance(5);
+    expect([one.seen, one.troubles]).to.deep.equal([[], []]);
+  });
+
+  it('stops: what runs is finished, nothing new is taken, and what was due later is left to others', async () => {
+    let finish = (): void => undefined;
+    const one = await bench(
+      () =>
+        new Promise((resolve) => {
+          finish = resolve;
+        }),
+    );
+    const loaded = await abandoned(one);
+    one.worker.start();
+    one.worker.run([
+      { loaded, effect: ownOf(loaded, query), dueInMs: 0 },
+      { loaded, effect: ownOf(loaded, query), dueInMs: 1000 },
+    ]);
+    let hasStopped = false;
+    void one.worker.stop(10_000).then(() => {
+      hasStopped = true;
+    });
+    await one.clock.advance(5000);
+    const before = hasStopped;
+    one.worker.machineReady('M-4567');
+    finish();
+    await one.clock.settle();
+    await one.clock.advance(60_000);
+    expect([before, hasStopped, one.seen]).to.deep.equal([false, true, ['query_payment 1']]);
+  });
+
+  it('stops: what running effects commit is carried out too', async () => {
+    let finish = (): void => undefined;
+    const one = await bench(async (_loaded, { effect }) => {
+      if (effect.kind !== 'authorize') return;
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      one.worker.run([{ loaded, effect: ownOf(loaded, query), dueInMs: 0 }]);
+    });
+    const loaded = await abandoned(one);
+    const authorize: Effect = { kind: 'authorize', expiresInMs: 1, holdMs: null, isResend: false };
+    one.worker.run([{ loaded, effect: ownOf(loaded, authorize), dueInMs: 0 }]);
+    const stopping = one.worker.stop(10_000);
+    finish();
+    await stopping;
+    expect(one.seen).to.deep.equal(['authorize 1', 'query_payment 1']);
+  });
+
+  it('stops: after the drain time, whatever still runs', async () => {
+    const one = await bench(() => new Promise(() => undefined));
+    const loaded = await abandoned(one);
+    one.worker.run([{ loaded, effect: ownOf(loaded, query), dueInMs: 0 }]);
+    let hasStopped = false;
+    void one.worker.stop(10_000).then(() => {
+      hasStopped = true;
+    });
+    await one.clock.advance(9999);
+    const before = hasStopped;
+    await one.clock.advance(1);
+    expect([before, hasStopped]).to.deep.equal([false, true]);
+  });
+
+  it('takes nothing while five hundred are running', async () => {
+    const one = await bench(() => new Promise(() => undefined));
+    const loaded = await abandoned(one, query, false);
+    const effect = ownOf(loaded, query);
+    one.worker.run(Array.from({ length: 500 }, () => ({ loaded, effect, dueInMs: 0 })));
+    one.worker.start();
+    await one.clock.advance(6000);
+    expect(one.seen.length).to.equal(500);
+  });
+});
