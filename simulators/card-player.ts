@@ -8,7 +8,12 @@ import { type PhoneTexts, recognizer } from './phone-texts.ts';
 import type { Stage } from './stage.ts';
 
 /** One check with what was found. */
-export type Check = { readonly what: string; readonly expected: string; readonly found: string; readonly isGood: boolean };
+export type Check = {
+  readonly what: string;
+  readonly expected: string;
+  readonly found: string;
+  readonly isGood: boolean;
+};
 
 /** A card that has been played. */
 export type Played = {
@@ -150,7 +155,10 @@ async function seeMessage(play: Play, phone: string, keys: readonly string[]): P
   const from = play.inboxAt.get(phone) ?? 0;
   const message = await play.stage.nextMessage(phone, from, isIt, SMS_MS);
   if (message === null) {
-    const others = play.stage.inbox(phone).slice(from).map((each) => each.text);
+    const others = play.stage
+      .inbox(phone)
+      .slice(from)
+      .map((each) => each.text);
     play.checks.push({ what: 'SMS', expected: keys.join(' or '), found: others.join(' | ') || 'none', isGood: false });
     return;
   }
@@ -164,7 +172,12 @@ async function seeMessage(play: Play, phone: string, keys: readonly string[]): P
 function checkText(play: Play, what: string, text: string, keys: readonly string[]): void {
   const { texts, language } = play.deps;
   const key = keys.find((each) => recognizer(texts, language, each)(text));
-  play.checks.push({ what, expected: keys.join(' or '), found: key ?? JSON.stringify(text), isGood: key !== undefined });
+  play.checks.push({
+    what,
+    expected: keys.join(' or '),
+    found: key ?? JSON.stringify(text),
+    isGood: key !== undefined,
+  });
 }
 
 /** Nothing over its limit, and French amounts never force UCS-2. */
@@ -234,7 +247,12 @@ async function compare(play: Play, wanted: CardChecks): Promise<readonly Check[]
     return [{ what, expected: String(expected), found: String(found[what]), isGood: found[what] === expected }];
   });
   const findings = await stage.parts.ledger.verify();
-  const verdict = { what: 'ledger', expected: 'balanced', found: findings.join(' ') || 'balanced', isGood: findings.length === 0 };
+  const verdict = {
+    what: 'ledger',
+    expected: 'balanced',
+    found: findings.join(' ') || 'balanced',
+    isGood: findings.length === 0,
+  };
   return [...differences, verdict];
 }
 

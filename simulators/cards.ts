@@ -15,11 +15,23 @@ const checks = z.strictObject({
   authorizes: z.int().min(0).optional(),
 });
 const who = { phone: z.string().optional() };
-const textKeys = z.union([z.string(), z.array(z.string()).min(1)]).transform((keys) => (typeof keys === 'string' ? [keys] : keys));
+const textKeys = z
+  .union([z.string(), z.array(z.string()).min(1)])
+  .transform((keys) => (typeof keys === 'string' ? [keys] : keys));
 
 /** What `until` may wait for. */
 const moments = z.enum(['machine_free', 'order_waiting', 'good_dropped', 'inside_cutoff']);
-const machineActs = z.enum(['jam', 'sold_out', 'sensor_silent', 'slow_delivery', 'repair', 'offline', 'online', 'power_off', 'power_on']);
+const machineActs = z.enum([
+  'jam',
+  'sold_out',
+  'sensor_silent',
+  'slow_delivery',
+  'repair',
+  'offline',
+  'online',
+  'power_off',
+  'power_on',
+]);
 const walletActs = z.enum(['none', 'silent', 'lost_request', 'slow', 'status_5xx', 'double', 'reset']);
 
 const step = z.union([

@@ -26,7 +26,8 @@ export function createLedgerReader(adminUrl: string, token: string, currency: st
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: body === null ? null : JSON.stringify(body),
     });
-    if (answer.statusCode !== 200) throw new Error(`${path} answered ${answer.statusCode}: ${await answer.body.text()}`);
+    if (answer.statusCode !== 200)
+      throw new Error(`${path} answered ${answer.statusCode}: ${await answer.body.text()}`);
     return answer.body.json();
   };
   const minor = (text: string): bigint => {

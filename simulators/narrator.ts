@@ -20,9 +20,16 @@ export type Told = {
 export type Narrator = { tell(told: Told): void };
 
 /** A narrator that writes lines. `secrets` are shown as dots wherever they turn up as a whole word. */
-export function createNarrator(write: (line: string) => void, secrets: readonly string[], startMs: () => number): Narrator {
+export function createNarrator(
+  write: (line: string) => void,
+  secrets: readonly string[],
+  startMs: () => number,
+): Narrator {
   const dotted = (text: string): string =>
-    secrets.reduce((kept, secret) => kept.replaceAll(new RegExp(`(?<!\\d)${secret}(?!\\d)`, 'g'), '•'.repeat(secret.length)), text);
+    secrets.reduce(
+      (kept, secret) => kept.replaceAll(new RegExp(`(?<!\\d)${secret}(?!\\d)`, 'g'), '•'.repeat(secret.length)),
+      text,
+    );
   return {
     tell: ({ from, to, step, text }) => {
       const seconds = (startMs() / 1000).toFixed(2).padStart(7);
@@ -33,14 +40,19 @@ export function createNarrator(write: (line: string) => void, secrets: readonly 
 }
 
 /** What an HTTP call to the wallet is, in the patent's words. */
-export function toldOfWallet(call: { readonly method: string; readonly route: string }): Told {
+export function toldOfWallet(call: {
+  readonly method: string;
+  readonly route: string;
+  readonly isCapture: boolean;
+}): Told {
   const { method, route } = call;
   const said = (step: string | null, text: string): Told => ({ from: 'Relais', to: 'wallet', step, text });
   if (method === 'GET' && route.endsWith('/status')) return said('ST10', 'is there an account, is it enough?');
   if (method === 'POST' && route.endsWith('/authorisationcodes')) return said('ST11', 'hold the price');
-  if (method === 'POST' && route.endsWith('/merchantpay')) return said('ST11', 'pay: debit the payer, or capture the hold');
+  if (call.isCapture) return said('ST131', 'capture the hold: debit the payer, credit the operator (ST132)');
+  if (method === 'POST' && route.endsWith('/merchantpay')) return said('ST11', 'debit the price');
   if (method === 'POST' && /revers/.test(route)) return said('ST71', 'give the money back');
-  if (method === 'PATCH') return said(null, 'settle, validate or release: the state of a payment changes');
+  if (method === 'PATCH') return said('ST12', "the payer's answer, or a hold let go");
   return said(null, `what became of it? (${method} ${route})`);
 }
 
@@ -51,7 +63,10 @@ export function toldOfFrame(frame: { readonly to: 'machine' | 'server'; readonly
   const action: unknown = parsed[2];
   const told = typeof action === 'string' ? FRAMES[action] : undefined;
   if (told === undefined) return null;
-  const parties = frame.to === 'machine' ? ({ from: 'Relais', to: 'machine' } as const) : ({ from: 'machine', to: 'Relais' } as const);
+  const parties =
+    frame.to === 'machine'
+      ? ({ from: 'Relais', to: 'machine' } as const)
+      : ({ from: 'machine', to: 'Relais' } as const);
   return { ...parties, ...told };
 }
 
@@ -77,11 +92,12 @@ function acceptance(to: 'machine' | 'server', parsed: unknown): Told | null {
   return { from: 'machine', to: 'Relais', step: 'ST52', text: `${status}${reason}` };
 }
 
-/** What a phone said or was shown; null for every PDU without a text, such as answers and links kept alive. */
+/** What a phone said or was shown; null for every other PDU: answers, links kept alive, delivery receipts. */
 export function textOfPdu(pdu: PduView): string | null {
   if (pdu.command !== 'deliver_sm' && pdu.command !== 'submit_sm') return null;
   const octets = pdu.fields['short_message'];
   const coding = pdu.fields['data_coding'];
   if (typeof octets !== 'string' || octets === '' || typeof coding !== 'number') return null;
-  return decodeText(Buffer.from(octets, 'hex'), coding).text;
+  const { text } = decodeText(Buffer.from(octets, 'hex'), coding);
+  return /^id:\S+ sub:/.test(text) ? null : text;
 }

@@ -52,7 +52,12 @@ export type Stage = {
   text(phone: string, text: string): Promise<void>;
   nextScreen(phone: string, withinMs: DurationMs): Promise<Screen>;
   /** The first message at or after this place in the inbox that pleases, waiting for it. */
-  nextMessage(phone: string, from: number, isIt: (text: string) => boolean, withinMs: DurationMs): Promise<InboxMessage | null>;
+  nextMessage(
+    phone: string,
+    from: number,
+    isIt: (text: string) => boolean,
+    withinMs: DurationMs,
+  ): Promise<InboxMessage | null>;
   inbox(phone: string): readonly InboxMessage[];
   breakMachine(number: string, act: MachineAct): Promise<void>;
   breakWallet(act: WalletAct): void;
@@ -69,9 +74,17 @@ export async function setStage(parts: StageParts): Promise<Stage> {
   const waiting = new Map<string, DurationMs | null>();
   for (const machine of parts.machines) machines.set(machine.number, await parts.powerUp(machine, null));
   const calls = new Map<string, UssdCall>();
-  const phone = (name: string): StagePhone => found(parts.phones.find((each) => each.name === name), `phone ${name}`);
+  const phone = (name: string): StagePhone =>
+    found(
+      parts.phones.find((each) => each.name === name),
+      `phone ${name}`,
+    );
   const machine = (number: string): SimulatedMachine => found(machines.get(number), `machine ${number}`);
-  const describe = (number: string): StageMachine => found(parts.machines.find((each) => each.number === number), `machine ${number}`);
+  const describe = (number: string): StageMachine =>
+    found(
+      parts.machines.find((each) => each.number === number),
+      `machine ${number}`,
+    );
   const call = (name: string): UssdCall => found(calls.get(name), `no open call on the phone of ${name}`);
 
   return {
@@ -102,7 +115,10 @@ export async function setStage(parts: StageParts): Promise<Stage> {
       waiting.set(number, waitsMs);
     },
     authorizes: (since) => {
-      const keys = parts.wallet.calls().slice(since).filter((each) => isAuthorize(each) && each.forwarded > 0);
+      const keys = parts.wallet
+        .calls()
+        .slice(since)
+        .filter((each) => isAuthorize(each) && each.forwarded > 0);
       return new Set(keys.map((each) => each.key)).size;
     },
     close: async () => {
@@ -170,7 +186,10 @@ async function nextMessage(
 ): Promise<InboxMessage | null> {
   const untilMs = parts.clock.now() + wanted.withinMs;
   for (;;) {
-    const message = parts.smsc.inbox(msisdn).slice(wanted.from).find((each) => wanted.isIt(each.text));
+    const message = parts.smsc
+      .inbox(msisdn)
+      .slice(wanted.from)
+      .find((each) => wanted.isIt(each.text));
     if (message !== undefined) return message;
     if (parts.clock.now() > untilMs) return null;
     await new Promise<void>((resolve) => {

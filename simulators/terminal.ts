@@ -69,7 +69,9 @@ class Terminal {
     this.#options.write(HELP);
     this.#status();
     const { pin } = this.#world.stage.phone('cherif');
-    this.#options.write(`\n  The wallet asks cherif for a PIN: ${pin ?? 'none'}. Try: select 4567 1, then dial *123*4567#\n`);
+    this.#options.write(
+      `\n  The wallet asks cherif for a PIN: ${pin ?? 'none'}. Try: select 4567 1, then dial *123*4567#\n`,
+    );
   }
 
   async #command(verb: string, words: readonly string[]): Promise<void> {
@@ -82,7 +84,8 @@ class Terminal {
         this.#phone = stage.phone(first).name;
         return this.#options.write(`  you hold the phone of ${this.#phone}`);
       case 'select':
-        if (!stage.machine(first).select(Number(second))) this.#options.write('  no such product, or the machine is busy');
+        if (!stage.machine(first).select(Number(second)))
+          this.#options.write('  no such product, or the machine is busy');
         return;
       case 'cancel':
         return stage.machine(first).cancel();
@@ -99,7 +102,11 @@ class Terminal {
       case 'card':
         return this.#card(first);
       case 'cards':
-        return this.#options.write(readCards().map((card) => `  ${card.number}  ${card.title}`).join('\n'));
+        return this.#options.write(
+          readCards()
+            .map((card) => `  ${card.number}  ${card.title}`)
+            .join('\n'),
+        );
       case 'status':
         return this.#status();
       case 'ledger':
@@ -158,7 +165,9 @@ class Terminal {
     for (const { name } of stage.parts.phones) {
       const inbox = stage.inbox(name);
       for (const { text, alphabet, units } of inbox.slice(this.#read.get(name) ?? 0)) {
-        this.#options.write(boxed({ title: `${name}: SMS`, text, alphabet, units, limit: alphabet === 'gsm7' ? 160 : 70 }));
+        this.#options.write(
+          boxed({ title: `${name}: SMS`, text, alphabet, units, limit: alphabet === 'gsm7' ? 160 : 70 }),
+        );
       }
       this.#read.set(name, inbox.length);
     }
@@ -170,10 +179,15 @@ class Terminal {
       const simulated = stage.machine(machine.number);
       const { isOn, isOnline, agent } = simulated.status();
       const power = isOn ? (isOnline ? `link ${agent?.link ?? '-'}` : 'offline') : 'no power';
-      const order = agent?.order === null || agent === null ? 'free' : `order ${agent.order.orderSeq} ${agent.order.state}`;
-      this.#options.write(`  ${machine.number}  ${machine.name.padEnd(14)} ${power}, ${order}, dropped ${simulated.dropped()}, display "${simulated.display}"`);
+      const order =
+        agent?.order === null || agent === null ? 'free' : `order ${agent.order.orderSeq} ${agent.order.state}`;
+      this.#options.write(
+        `  ${machine.number}  ${machine.name.padEnd(14)} ${power}, ${order}, dropped ${simulated.dropped()}, display "${simulated.display}"`,
+      );
       for (const good of machine.goods) {
-        this.#options.write(`        ${good.item}  ${good.name.padEnd(16)} ${displayMoney({ minor: good.price, currency: CURRENCY })}`);
+        this.#options.write(
+          `        ${good.item}  ${good.name.padEnd(16)} ${displayMoney({ minor: good.price, currency: CURRENCY })}`,
+        );
       }
     }
   }
@@ -188,7 +202,9 @@ class Terminal {
     const operator = await stage.parts.ledger.operator(OPERATOR);
     this.#options.write(`  operator ${show(operator.available)}, pending ${show(operator.pending)}`);
     const findings = await stage.parts.ledger.verify();
-    this.#options.write(findings.length === 0 ? '  the ledger adds up' : `  THE LEDGER DOES NOT ADD UP: ${findings.join(' ')}`);
+    this.#options.write(
+      findings.length === 0 ? '  the ledger adds up' : `  THE LEDGER DOES NOT ADD UP: ${findings.join(' ')}`,
+    );
   }
 
   async #card(number: string): Promise<void> {
@@ -198,7 +214,9 @@ class Terminal {
     const played = await playCard(this.#world.stage, card, { texts, language, onStep: () => {} });
     for (const shown of played.shown) this.#options.write(boxed(shown));
     for (const check of played.checks) {
-      this.#options.write(`  ${check.isGood ? 'ok    ' : 'FAILED'} ${check.what}: expected ${check.expected}, found ${check.found}`);
+      this.#options.write(
+        `  ${check.isGood ? 'ok    ' : 'FAILED'} ${check.what}: expected ${check.expected}, found ${check.found}`,
+      );
     }
   }
 }
@@ -207,16 +225,14 @@ class Terminal {
 export async function openTerminal(world: TerminalWorld, options: TerminalOptions): Promise<void> {
   const terminal = new Terminal(world, options);
   terminal.welcome();
-  const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: '> ' });
+  const lines = createInterface({ input: process.stdin, terminal: false });
   options.signal.addEventListener('abort', () => lines.close());
-  lines.prompt();
   for await (const line of lines) {
     try {
       if (!(await terminal.run(line))) break;
     } catch (error) {
       options.write(`  ${error instanceof Error ? error.message : String(error)}`);
     }
-    lines.prompt();
   }
   lines.close();
 }

@@ -105,7 +105,7 @@ function strictCall(action: Action, content: unknown): unknown {
 }
 
 /** Reads the content of a call; the refusal names the first field that is wrong. */
-export function readCall<A extends Action>(action: A, payload: unknown): Result<CallOf<A>, string> {
+function readCall<A extends Action>(action: A, payload: unknown): Result<CallOf<A>, string> {
   const read = incomingCalls[action].safeParse(payload);
   // The table maps each action to its own content; TypeScript loses the pairing when it indexes by a parameter.
   if (read.success) return ok(read.data as CallOf<A>);

@@ -7,9 +7,9 @@ import { Bug, ok, type Result, refuse } from '../result.ts';
 /** Largest text message, in bytes of UTF-8. */
 export const maxFrameBytes = 4096;
 /** Deepest nesting, the frame's own array included. */
-export const maxFrameDepth = 5;
+const maxFrameDepth = 5;
 /** msgId of an error that answers a text in which none could be read. */
-export const noMsgId = '-1';
+const noMsgId = '-1';
 
 /** One message of the link, its payload not yet read. */
 export type Frame =

@@ -240,12 +240,8 @@ export type ResultOf<A extends Action> = z.output<(typeof incomingResults)[A]>;
 export type JournalState = z.output<typeof journalState>;
 /** Why a machine rejects an approval. */
 export type MachineRejection = z.output<typeof rejectionReason>;
-/** How a machine ended an order. */
-export type ClosedResult = z.output<typeof closedResult>;
 /** Why a delivery failed. */
 export type VendFailureCode = z.output<typeof failureCode>;
-/** Why a success is presumed. */
-export type PresumedBasis = z.output<typeof presumedBasis>;
 
 const machineActions: ReadonlySet<string> = new Set(Object.keys(machineCalls(z.object)));
 const serverActions: ReadonlySet<string> = new Set(Object.keys(serverCalls(z.object)));

@@ -40,7 +40,13 @@ export async function startChild(child: ChildCommand): Promise<ChildProcess> {
   let where: Readonly<Record<string, unknown>> = {};
   const started: GuardedChild = await startGuarded({
     program: process.execPath,
-    parameters: ['--enable-source-maps', fileURLToPath(new URL('../main.js', import.meta.url)), child.command, '--config', file],
+    parameters: [
+      '--enable-source-maps',
+      fileURLToPath(new URL('../main.js', import.meta.url)),
+      child.command,
+      '--config',
+      file,
+    ],
     folder: child.folder,
     environment: inherited(),
     user: undefined,
@@ -71,6 +77,8 @@ function readWhere(line: string): Readonly<Record<string, unknown>> {
 function inherited(): Record<string, string> {
   const ours = /^RELAIS_|^DATABASE_URL|^REDIS_URL/;
   return Object.fromEntries(
-    Object.entries(environment()).flatMap(([name, value]) => (value === undefined || ours.test(name) ? [] : [[name, value]])),
+    Object.entries(environment()).flatMap(([name, value]) =>
+      value === undefined || ours.test(name) ? [] : [[name, value]],
+    ),
   );
 }

@@ -5,10 +5,12 @@ import { defaultMachineLinkConfig } from '../automaton-link/server/link-config.t
 import { createMachineLink, type LateAnswer, type MachineLink } from '../automaton-link/server/machine-link.ts';
 import type { Log } from '../log.ts';
 import type { Board } from '../order-board/board.ts';
+import { createConnectorMap } from '../payment/connector-map.ts';
 import { type Coordinator, createCoordinator } from '../purchase/coordinator.ts';
 import type { PaymentPort } from '../purchase/payment-port.ts';
+import type { MachineId } from '../purchase/purchase.ts';
 import { createPurchases } from '../purchase/purchases.ts';
-import type { NoticePort, Purchases } from '../purchase/purchases-port.ts';
+import type { MachineWaker, NoticePort, Purchases } from '../purchase/purchases-port.ts';
 import type { Loaded } from '../purchase/store-port.ts';
 import { Fault } from '../result.ts';
 import type { Store } from '../store/store.ts';
@@ -32,68 +34,46 @@ export type Core = {
 /** Coordinator, workers and machine link: each knows the others through what is handed in here. */
 export function buildCore(rooms: Rooms): Core {
   const { config, log, clock, rules, store, board, wallet } = rooms;
-  const trouble = (what: string, id: string | null, error: unknown): void =>
-    log.error('trouble', { what, purchaseId: id }, error);
+  const trouble: Trouble = (what, id, error) => log.error('trouble', { what, purchaseId: id }, error);
+  const wallets = createConnectorMap([wallet]);
   const walletOf = (provider: string): PaymentPort => {
-    if (provider !== wallet.name) throw new Fault('wallet_not_configured', 'no', provider);
-    return wallet;
+    const found = wallets.find(provider);
+    if (found === null) throw new Fault('wallet_not_configured', 'no', provider);
+    return found;
   };
   let notices: NoticePort | null = null;
-  const coordinator: Coordinator = createCoordinator({
-    store: store.purchases,
-    board: board.orders,
-    machines: { holds: (id) => link.port.holds(id), deny: (command) => link.port.deny(command) },
-    keyOf,
-    clock,
-    rules,
-    leaseMs: config.effects.leaseMs,
-    run: (own) => worker.run(own),
-    nudge: (machineId) => void nudge(board, machineId, trouble),
-    onChange: ({ loaded, event, from }) => logChange(log, loaded, event, from),
-    onTrouble: trouble,
-  });
-  const purchases = createPurchases({
-    coordinator,
+  const shared = {
     store: store.purchases,
     board: board.orders,
     subscribers: store.subscribers,
-    wallet,
     walletOf,
     keyOf,
-    newReference,
     clock,
     rules,
-    holds: (id) => link.port.holds(id),
+    leaseMs: config.effects.leaseMs,
+    random: Math.random,
     onTrouble: trouble,
+  };
+  const coordinator: Coordinator = createCoordinator({
+    ...shared,
+    machines: { holds: (id) => link.port.holds(id), deny: (command) => link.port.deny(command) },
+    run: (own) => worker.run(own),
+    nudge: (machineId) => void nudge(board, machineId, trouble),
+    onChange: ({ loaded, event, from }) => logChange(log, loaded, event, from),
   });
+  const holds = (id: MachineId): boolean => link.port.holds(id);
+  const purchases = createPurchases({ ...shared, coordinator, wallet, newReference, holds });
   const worker: EffectWorker = createEffectWorker({
-    store: store.purchases,
+    ...shared,
     coordinator,
     machines: { heldMachines: () => link.port.heldMachines() },
     carryOut: (loaded, effect) => carryOut(loaded, effect),
-    clock,
-    leaseMs: config.effects.leaseMs,
     pollMs: config.effects.pollMs,
-    random: Math.random,
-    onTrouble: trouble,
   });
-  const link: MachineLink = createMachineLink({
-    config: { ...defaultMachineLinkConfig, ...config.link, cutoffMs: config.payment.cutoffMs },
-    clock,
-    board: board.orders,
-    presence: board.presence,
-    purchases,
-    directory: store.directory,
-    waker: worker,
-    serverSecret: config.keys.machineSecret,
-    log,
-    onRejected: (rejection) => log.warn('machine_rejected', rejection),
-    onLateAnswer: (late) => void answerLate(coordinator, purchases, late).catch((error: unknown) => trouble('late_answer', null, error)),
-  });
+  const link = buildLink(rooms, { coordinator, purchases, waker: worker, trouble });
   const carryOut = createCarryOut({
-    store: store.purchases,
+    ...shared,
     coordinator,
-    walletOf,
     machines: link.port,
     notices: {
       send: (notice) => {
@@ -101,21 +81,9 @@ export function buildCore(rooms: Rooms): Core {
         return notices.send(notice);
       },
     },
-    subscribers: store.subscribers,
     languageOf: (loaded) => languageOf(store, loaded),
-    keyOf,
-    clock,
-    rules,
-    onTrouble: trouble,
   });
-  const deadlines = createDeadlineWorker({
-    store: store.purchases,
-    coordinator,
-    clock,
-    pollMs: config.effects.deadlinePollMs,
-    random: Math.random,
-    onTrouble: trouble,
-  });
+  const deadlines = createDeadlineWorker({ ...shared, coordinator, pollMs: config.effects.deadlinePollMs });
   board.presence.onNudge((machineId) => worker.machineReady(machineId));
   return {
     coordinator,
@@ -129,11 +97,35 @@ export function buildCore(rooms: Rooms): Core {
   };
 }
 
-async function nudge(
-  board: Board,
-  machineId: string,
-  trouble: (what: string, id: string | null, error: unknown) => void,
-): Promise<void> {
+type Trouble = (what: string, id: string | null, error: unknown) => void;
+
+function buildLink(
+  { config, log, clock, store, board }: Rooms,
+  core: {
+    readonly coordinator: Coordinator;
+    readonly purchases: Purchases;
+    readonly waker: MachineWaker;
+    readonly trouble: Trouble;
+  },
+): MachineLink {
+  const { coordinator, purchases, waker, trouble } = core;
+  return createMachineLink({
+    config: { ...defaultMachineLinkConfig, ...config.link, cutoffMs: config.payment.cutoffMs },
+    clock,
+    board: board.orders,
+    presence: board.presence,
+    purchases,
+    directory: store.directory,
+    waker,
+    serverSecret: config.keys.machineSecret,
+    log,
+    onRejected: (rejection) => log.warn('machine_rejected', rejection),
+    onLateAnswer: (late) =>
+      void answerLate(coordinator, purchases, late).catch((error: unknown) => trouble('late_answer', null, error)),
+  });
+}
+
+async function nudge(board: Board, machineId: string, trouble: Trouble): Promise<void> {
   try {
     const node = await board.presence.whereIs(machineId);
     if (node !== null) await board.presence.nudge(node, machineId);
@@ -149,11 +141,7 @@ function logChange(log: Log, loaded: Loaded, event: string, from: string | null)
 }
 
 /** An answer to an approval that came after we had stopped waiting for it. */
-async function answerLate(
-  coordinator: Coordinator,
-  purchases: Purchases,
-  late: LateAnswer,
-): Promise<void> {
+async function answerLate(coordinator: Coordinator, purchases: Purchases, late: LateAnswer): Promise<void> {
   const { machineId, orderSeq, approvalId, answer } = late;
   if (answer.kind === 'accepted' || answer.kind === 'duplicate') {
     await purchases.noteAccepted(machineId, orderSeq, approvalId);
@@ -173,4 +161,3 @@ async function languageOf(store: Store, loaded: Loaded): Promise<string | null> 
   const machine = await store.directory.machineById(loaded.purchase.order.machineId);
   return machine?.language ?? null;
 }
-

@@ -8,9 +8,9 @@ import { CURRENCY, machineIdOf, machines, OPERATOR, openWallets } from '../../si
 import { createLedgerReader } from '../../simulators/ledger-reader.ts';
 import { createSimulatedMachine, type SimulatedMachine } from '../../simulators/machine.ts';
 import { createNarrator, type Narrator, textOfPdu, toldOfFrame, toldOfWallet } from '../../simulators/narrator.ts';
-import { setStage, type Stage, type StageMachine, type StagePhone } from '../../simulators/stage.ts';
-import { startSmsc, type WireEvent } from '../../simulators/smsc.ts';
-import { startWalletFaults } from '../../simulators/wallet-faults.ts';
+import { type Smsc, startSmsc, type WireEvent } from '../../simulators/smsc.ts';
+import { type Stage, type StageMachine, type StagePhone, setStage } from '../../simulators/stage.ts';
+import { startWalletFaults, type WalletFaults } from '../../simulators/wallet-faults.ts';
 import { newMachineKey } from '../automaton-link/server/machine-key.ts';
 import { openRunFolder } from '../engines/run-folder.ts';
 import type { Registry } from '../store/registry.ts';
@@ -23,12 +23,15 @@ import {
   gatewaySettings,
   type OnReady,
   type Place,
+  type RunSecrets,
   registerMachines,
   startCentreProcess,
   startEngines,
   startGatewayProcess,
   wipeRedis,
 } from './house-of-demo.ts';
+
+const BIND_MS: DurationMs = 20_000;
 
 /** What a world is opened with. */
 export type WorldOptions = {
@@ -72,14 +75,12 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   }
 }
 
-async function build(options: WorldOptions, closing: (() => Promise<void>)[], close: () => Promise<void>): Promise<World> {
+async function build(
+  options: WorldOptions,
+  closing: (() => Promise<void>)[],
+  close: () => Promise<void>,
+): Promise<World> {
   const startMs = systemClock.now();
-  const timed = async <Value>(part: string, work: Promise<Value>): Promise<Value> => {
-    const before = performance.now();
-    const value = await work;
-    options.onReady(part, performance.now() - before);
-    return value;
-  };
   const folder = await openRunFolder(options.keep ?? undefined);
   closing.push(() => folder.close());
   const cache = fileURLToPath(new URL('../../../.relais/', import.meta.url));
@@ -90,34 +91,22 @@ async function build(options: WorldOptions, closing: (() => Promise<void>)[], cl
   const keys = new Map(machines.map((machine) => [machine.number, newMachineKey()]));
   await registerMachines(engines, secrets, registryOf(keys, options.language));
 
-  let centre = await timed('payment centre', startCentreProcess(place));
+  let centre = await timed(options, 'payment centre', startCentreProcess(place));
   closing.push(() => centre.stop());
   const adminUrl = textOf(centre, 'admin');
   const phones = await openWallets(adminUrl, secrets.adminToken);
   const narrator = narratorOf(options, phones, startMs);
-  const wallet = await startWalletFaults({ target: textOf(centre, 'url'), clock: systemClock, onCall: (call) => narrator?.tell(toldOfWallet(call)) });
-  const smsc = await timed(
-    'SMSC and USSD gateway, simulated',
-    startSmsc({
-      port: 0,
-      accounts: { relais: secrets.smppPassword },
-      onWire: (event) => tellPdu(narrator, event),
-    }),
-  );
+  const network = await startNetwork(options, { centre, secrets, narrator });
+  const { wallet, smsc } = network;
   const httpPort = await freePort();
-  const settings = gatewaySettings(place, { walletUrl: wallet.url, smscPort: smsc.port, httpPort, language: options.language });
-  let gateway = await timed('gateway', startGatewayProcess(place, settings));
+  const at = { walletUrl: wallet.url, smscPort: smsc.port, httpPort, language: options.language };
+  const settings = gatewaySettings(place, at);
+  let gateway = await timed(options, 'gateway', startGatewayProcess(place, settings));
   closing.push(() => gateway.stop());
-  await timed('bind to the SMSC', smsc.bound(20_000));
-  const powerUp = (machine: StageMachine, waitsMs: DurationMs | null): Promise<SimulatedMachine> =>
-    powerUpMachine(machine, {
-      url: `ws://127.0.0.1:${httpPort}`,
-      key: keys.get(machine.number) ?? '',
-      folder: join(folder.path, `machine-${machine.number}`),
-      waitsMs,
-      narrator,
-    });
+  await timed(options, 'bind to the SMSC', smsc.bound(BIND_MS));
+  const url = `ws://127.0.0.1:${httpPort}`;
   const stage = await timed(
+    options,
     'three machines',
     setStage({
       clock: systemClock,
@@ -126,7 +115,14 @@ async function build(options: WorldOptions, closing: (() => Promise<void>)[], cl
       ledger: createLedgerReader(adminUrl, secrets.adminToken, CURRENCY),
       phones,
       machines,
-      powerUp,
+      powerUp: (machine, waitsMs) =>
+        powerUpMachine(machine, {
+          url,
+          key: keys.get(machine.number) ?? '',
+          folder: join(folder.path, `machine-${machine.number}`),
+          waitsMs,
+          narrator,
+        }),
       shortCode: '123',
       operatorAccount: OPERATOR,
     }),
@@ -139,7 +135,7 @@ async function build(options: WorldOptions, closing: (() => Promise<void>)[], cl
     killGateway: () => gateway.kill9(),
     startGateway: async () => {
       gateway = await startGatewayProcess(place, settings);
-      await smsc.bound(20_000);
+      await smsc.bound(BIND_MS);
     },
     killCentre: () => centre.kill9(),
     startCentre: async () => {
@@ -150,6 +146,35 @@ async function build(options: WorldOptions, closing: (() => Promise<void>)[], cl
     gatewayPid: () => gateway.pid,
     close,
   };
+}
+
+async function timed<Value>(options: WorldOptions, part: string, work: Promise<Value>): Promise<Value> {
+  const before = performance.now();
+  const value = await work;
+  options.onReady(part, performance.now() - before);
+  return value;
+}
+
+/** What the operator's network and the way to the wallet are in the demo. */
+async function startNetwork(
+  options: WorldOptions,
+  { centre, secrets, narrator }: { centre: ChildProcess; secrets: RunSecrets; narrator: Narrator | null },
+): Promise<{ readonly wallet: WalletFaults; readonly smsc: Smsc }> {
+  const wallet = await startWalletFaults({
+    target: textOf(centre, 'url'),
+    clock: systemClock,
+    onCall: (call) => narrator?.tell(toldOfWallet(call)),
+  });
+  const smsc = await timed(
+    options,
+    'SMSC and USSD gateway, simulated',
+    startSmsc({
+      port: 0,
+      accounts: { relais: secrets.smppPassword },
+      onWire: (event) => tellPdu(narrator, event),
+    }),
+  );
+  return { wallet, smsc };
 }
 
 function narratorOf(options: WorldOptions, phones: readonly StagePhone[], startMs: DurationMs): Narrator | null {
@@ -167,8 +192,19 @@ function textOf(child: ChildProcess, name: string): string {
 function registryOf(keys: ReadonlyMap<string, string>, language: string): Registry {
   const operatorId = 1;
   return {
-    operators: [{ id: operatorId, name: 'Demo Vending', account: OPERATOR, timeZone: 'Africa/Dakar', currency: CURRENCY, language }],
-    products: machines.flatMap((machine) => machine.goods.map((good) => ({ operatorId, name: good.name, priceMinor: good.price }))),
+    operators: [
+      {
+        id: operatorId,
+        name: 'Demo Vending',
+        account: OPERATOR,
+        timeZone: 'Africa/Dakar',
+        currency: CURRENCY,
+        language,
+      },
+    ],
+    products: machines.flatMap((machine) =>
+      machine.goods.map((good) => ({ operatorId, name: good.name, priceMinor: good.price })),
+    ),
     machines: machines.map((machine) => ({
       id: machineIdOf(machine.number),
       number: machine.number,

@@ -1,12 +1,13 @@
 /**
  * `relais demo`: the world in the terminal, played by hand or by cards.
  */
-import { CommandEnd, exitCodes, print, say } from '../cli/exit.ts';
-import { loadTexts } from '../config.ts';
+
 import { boxed } from '../../simulators/boxes.ts';
 import { type Played, playCard } from '../../simulators/card-player.ts';
 import { type Card, readCards } from '../../simulators/cards.ts';
 import { openTerminal } from '../../simulators/terminal.ts';
+import { CommandEnd, exitCodes, print, say } from '../cli/exit.ts';
+import { loadTexts } from '../config.ts';
 import { openWorld, type World } from './demo-world.ts';
 
 /** What the command line says. */

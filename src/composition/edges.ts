@@ -88,4 +88,3 @@ export function buildEdges(config: Config, deps: StartDeps, clock: Clock): Rooms
   const wallet = createGsmaConnector(config.payment.wallet, { clock });
   return { config, log, clock, rules: rulesOf(config), store, board, wallet };
 }
-

@@ -9,9 +9,9 @@ import { environment } from '../config.ts';
 import { type PostgresServer, postgresUrl, startPostgres } from '../engines/postgres-server.ts';
 import { type RedisServer, startRedis } from '../engines/redis-server.ts';
 import type { CentreConfigInput } from '../payment/centre/centre-config.ts';
-import { createStore } from '../store/store.ts';
 import { migrate } from '../store/migrate.ts';
 import type { Registry } from '../store/registry.ts';
+import { createStore } from '../store/store.ts';
 import { systemClock } from '../time.ts';
 import { type ChildProcess, startChild } from './child-process.ts';
 
@@ -60,7 +60,9 @@ export async function startEngines(folder: string, cacheFolder: string, onReady:
   };
   const postgres = await timed('PostgreSQL, two databases', () => startPostgres({ folder, log: () => {} }));
   try {
-    const redis = await timed('Redis', () => startRedis({ folder, cacheFolder, environment: environment(), log: () => {} }));
+    const redis = await timed('Redis', () =>
+      startRedis({ folder, cacheFolder, environment: environment(), log: () => {} }),
+    );
     await timed('schema', () => migrate(postgres.addressOf('relais_owner', 'relais')));
     return {
       postgres,

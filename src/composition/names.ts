@@ -16,6 +16,7 @@ export const keyOf: KeyMaker = (purchaseId, operation, n) => v5(`${purchaseId}/$
 
 /** A reference of six characters for people. */
 export function newReference(): string {
-  return Array.from({ length: REFERENCE_LENGTH }, () => REFERENCE_LETTERS[randomInt(REFERENCE_LETTERS.length)]).join('');
+  return Array.from({ length: REFERENCE_LENGTH }, () => REFERENCE_LETTERS[randomInt(REFERENCE_LETTERS.length)]).join(
+    '',
+  );
 }
-

@@ -6,10 +6,10 @@ import { v7 } from 'uuid';
 import { loadTexts } from '../config.ts';
 import { createMetrics } from '../metrics.ts';
 import { Fault } from '../result.ts';
-import { createNotifier } from '../sms/notifier.ts';
-import { createSmsGateway } from '../sms/sms-gateway.ts';
 import { createAccount, type SmppAccount } from '../smpp/account.ts';
 import { readDialect } from '../smpp/gateway-profile.ts';
+import { createNotifier } from '../sms/notifier.ts';
+import { createSmsGateway } from '../sms/sms-gateway.ts';
 import { createPhrases } from '../ussd/phrases.ts';
 import { createUssdGateway } from '../ussd/ussd-gateway.ts';
 import type { Core } from './core.ts';
@@ -61,7 +61,7 @@ export function buildPhones(rooms: Rooms, core: Core): Phones {
   }
   return {
     accounts,
-    figures: figures.read,
+    figures: () => figures.read(),
     drain: async () => {
       await Promise.all([ussd.drain(), sms.drain()]);
       await Promise.all(accounts.map((account) => account.stop()));
@@ -93,4 +93,3 @@ function buildAccount(rooms: Rooms, name: string, figures: ReturnType<typeof cre
     },
   );
 }
-

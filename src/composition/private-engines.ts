@@ -21,7 +21,11 @@ export type PrivateEngines = {
  * Starts what is missing; the data of PostgreSQL is kept in `keep`.
  * @throws CommandEnd 78 naming the variable to set, where the package with the private server is not installed.
  */
-export async function privateEngines(config: Config, keep: string, say: (line: string) => void): Promise<PrivateEngines> {
+export async function privateEngines(
+  config: Config,
+  keep: string,
+  say: (line: string) => void,
+): Promise<PrivateEngines> {
   const needsDatabase = config.database.url === null;
   const needsRedis = config.redis.url === null;
   if (!needsDatabase && !needsRedis) return { addresses: {}, stop: () => Promise.resolve() };

@@ -51,7 +51,11 @@ export async function start(config: Config, deps: StartDeps): Promise<Running> {
   const admin = createHealthServer({
     look: () => lookAt(rooms, phones.accounts),
     isClosed: () => isClosed,
-    status: () => ({ node: config.node, binds: phones.accounts.flatMap((each) => each.status()), figures: phones.figures() }),
+    status: () => ({
+      node: config.node,
+      binds: phones.accounts.flatMap((each) => each.status()),
+      figures: phones.figures(),
+    }),
   });
   const httpPort = await listen(http, config.http);
   const adminPort = await listen(admin, config.admin);

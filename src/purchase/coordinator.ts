@@ -18,8 +18,8 @@ import type { OrderBoard } from './order-board-port.ts';
 import { type Attention, isEnded, type MachineId, type Purchase, type PurchaseId } from './purchase.ts';
 import type { Refusal } from './refusal.ts';
 import type { Rules } from './rules.ts';
-import type { EffectRow, Loaded, MachineStatement, PurchaseStore } from './store-port.ts';
 import type { EffectName, Step } from './step.ts';
+import type { EffectRow, Loaded, MachineStatement, PurchaseStore } from './store-port.ts';
 import { transition } from './transition.ts';
 
 /** An effect to be carried out by this node, with the purchase as it was committed. */
@@ -291,7 +291,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     reload,
     accepted,
     isAccepted: (id) => acceptances.has(id),
-    changed: watchers.changed,
+    changed: (id, withinMs) => watchers.changed(id, withinMs),
   };
 }
 

@@ -55,7 +55,6 @@ export async function openMachine(turn: Turn, number: string, options = { asksAg
   const machine = await directory.machineByNumber(number);
   if (machine === null) return refuseNumber(turn, readMachineNumber(number));
   if (machine.isSuspended) return show('unavailable', { machine: number });
-  if (turn.record.machineNumber !== number) await dropClaim(turn);
 
   const paid = options.asksAgain ? await paidJustNow(turn, number) : null;
   const claimed = await askBoard(() =>

@@ -8,9 +8,9 @@ import { foldDigits } from './dial-plan.ts';
 import { keysOf, type OpenScreen, type Step } from './screens.ts';
 
 /** How long the library may take; it needs microseconds. */
-export const menuDeadlineMs = 200;
+const menuDeadlineMs = 200;
 /** Longest input that can be a key or a number. */
-export const inputMax = 20;
+const inputMax = 20;
 
 /**
  * The step that an input means on a screen, or `invalid`.

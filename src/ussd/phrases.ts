@@ -86,7 +86,7 @@ export type PhraseValues = { readonly [Name in Placeholder]?: string };
 export type PhoneTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** Longest product name on a phone, in characters. */
-export const productNameMax = 20;
+const productNameMax = 20;
 
 /** The texts, ready to be said. An unknown language is answered in the operator's. */
 export interface Phrases {

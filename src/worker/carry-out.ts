@@ -2,18 +2,19 @@
  * What each effect asks of the world, and how its answer becomes an event. No rule lives here: outcomes are read by
  * `purchase/outcome.ts`, events are judged by `transition`.
  */
-import type { Clock, DurationMs } from '../time.ts';
+
 import type { Applied, Coordinator, EventSource } from '../purchase/coordinator.ts';
 import type { Effect, EffectKey, KeyMaker, LeasedEffect } from '../purchase/effect.ts';
 import type { MachinePort } from '../purchase/machine-port.ts';
 import { eventOfAuthorize, eventOfQuery } from '../purchase/outcome.ts';
 import type { Outcome, PaymentPort, Terms } from '../purchase/payment-port.ts';
 import { isEnded, type PurchaseId } from '../purchase/purchase.ts';
-import type { NoticePort } from '../purchase/purchases-port.ts';
 import { termsOf } from '../purchase/purchases.ts';
+import type { NoticePort } from '../purchase/purchases-port.ts';
 import type { Rules } from '../purchase/rules.ts';
 import type { Loaded, PurchaseStore, Subscribers } from '../purchase/store-port.ts';
 import { viewOf } from '../purchase/view.ts';
+import type { Clock, DurationMs } from '../time.ts';
 import type { CarryOut } from './effect-worker.ts';
 
 /** What the effects need of the world. */

@@ -2,11 +2,12 @@
  * Turns passed deadlines into events. No lease: of two nodes that see the same deadline one wins the compare-and-set,
  * and the other finds a new one.
  */
-import { Fault } from '../result.ts';
-import type { Clock, DurationMs } from '../time.ts';
+
 import type { Coordinator } from '../purchase/coordinator.ts';
 import type { PurchaseId } from '../purchase/purchase.ts';
 import type { Loaded, PurchaseStore } from '../purchase/store-port.ts';
+import { Fault } from '../result.ts';
+import type { Clock, DurationMs } from '../time.ts';
 
 /** What the worker works with. */
 export type DeadlineWorkerDeps = {

@@ -2,14 +2,15 @@
  * Carries out effects at its own pace: those this node has just committed from memory, at once; those that fell due,
  * or that a dead node left, by taking their lease. What the world answers becomes an event.
  */
-import { Fault } from '../result.ts';
-import type { Clock, DurationMs } from '../time.ts';
+
 import type { Coordinator, OwnEffect } from '../purchase/coordinator.ts';
 import type { LeasedEffect } from '../purchase/effect.ts';
 import type { MachinePort } from '../purchase/machine-port.ts';
 import type { MachineId, PurchaseId } from '../purchase/purchase.ts';
 import type { MachineWaker } from '../purchase/purchases-port.ts';
 import type { Loaded, PurchaseStore } from '../purchase/store-port.ts';
+import { Fault } from '../result.ts';
+import type { Clock, DurationMs } from '../time.ts';
 
 /** One effect carried out; what it learned has been offered to the state machine when it resolves. */
 export type CarryOut = (loaded: Loaded, effect: LeasedEffect) => Promise<void>;

@@ -363,8 +363,8 @@ describe('a machine agent', () => {
       await until('all said', () => machine.status().agent?.unacked === 0);
       const said = server.calls
         .slice(before)
-        .map(([, , action, content]) => `${String(action)} ${String(fieldOf(content, 'orderSeq') ?? '')}`);
-      expect(said).to.deep.equal(['hello ', 'vend.request 4', 'vend.closed 1', 'vend.closed 2', 'vend.closed 3']);
+        .map(([, , action, content]) => `${String(action)} ${JSON.stringify(fieldOf(content, 'orderSeq') ?? null)}`);
+      expect(said).to.deep.equal(['hello null', 'vend.request 4', 'vend.closed 1', 'vend.closed 2', 'vend.closed 3']);
     });
 
     it('not to a server that cannot read it, until the next connection', async () => {

@@ -38,8 +38,13 @@ describe('the cards of the demo', () => {
   it('leave no full phone number and no PIN in the logs', () => {
     const logged = lines.filter((line) => line.startsWith('{'));
     expect(logged.length, 'lines of log').to.be.greaterThan(50);
-    const secrets = world.stage.parts.phones.flatMap(({ msisdn, pin }) => [msisdn, msisdn.slice(2), ...(pin === null ? [] : [pin])]);
-    const isIn = (line: string, secret: string): boolean => new RegExp(`(?<![\\w.:-])\\+?(33)?${secret}(?![\\w.:-])`).test(line);
+    const secrets = world.stage.parts.phones.flatMap(({ msisdn, pin }) => [
+      msisdn,
+      msisdn.slice(2),
+      ...(pin === null ? [] : [pin]),
+    ]);
+    const isIn = (line: string, secret: string): boolean =>
+      new RegExp(`(?<![\\w.:-])\\+?(33)?${secret}(?![\\w.:-])`).test(line);
     for (const secret of secrets) expect(lines.filter((line) => isIn(line, secret))).to.deep.equal([]);
   });
 });

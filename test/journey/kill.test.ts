@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { openWorld, type World } from '../../src/composition/demo-world.ts';
 import type { Stage } from '../../simulators/stage.ts';
+import { openWorld, type World } from '../../src/composition/demo-world.ts';
 import { isFree, isWaiting, until } from './node-for-test.ts';
 
 const AWA = 'awa';
@@ -37,8 +37,15 @@ async function expectRest(world: World, before: Evidence, prices: ReadonlyMap<st
   const isAtRest = async (): Promise<boolean> => {
     const now = await evidence(world);
     const paid = before.payer - now.payer;
-    const due = [...prices].reduce((sum, [number, price]) => sum + price * BigInt((now.goods.get(number) ?? 0) - (before.goods.get(number) ?? 0)), 0n);
-    return paid === due && now.operator - before.operator === due && [...prices.keys()].every((number) => isFree(stage.machine(number)));
+    const due = [...prices].reduce(
+      (sum, [number, price]) => sum + price * BigInt((now.goods.get(number) ?? 0) - (before.goods.get(number) ?? 0)),
+      0n,
+    );
+    return (
+      paid === due &&
+      now.operator - before.operator === due &&
+      [...prices.keys()].every((number) => isFree(stage.machine(number)))
+    );
   };
   await until('payer, operator and goods agree', isAtRest, REST_MS);
   expect(await stage.parts.ledger.verify()).to.deep.equal([]);
@@ -53,7 +60,13 @@ describe('kill -9 of the gateway', () => {
 
   before(async function () {
     this.timeout(120_000);
-    world = await openWorld({ language: 'fr', keep: null, onReady: () => undefined, onLogLine: () => undefined, narrate: null });
+    world = await openWorld({
+      language: 'fr',
+      keep: null,
+      onReady: () => undefined,
+      onLogLine: () => undefined,
+      narrate: null,
+    });
   });
   after(async function () {
     this.timeout(60_000);
@@ -74,7 +87,12 @@ describe('kill -9 of the gateway', () => {
     await confirm(stage, '8810', 1);
     await until('the meter has the approval', () => stage.machine('8810').status().agent?.order?.state !== 'waiting');
     stage.parts.wallet.set({ kind: 'silent' }, (call) => call.method === 'POST');
-    await until('the capture is asked', () => stage.parts.wallet.calls().slice(calls).some((call) => call.isCapture));
+    await until('the capture is asked', () =>
+      stage.parts.wallet
+        .calls()
+        .slice(calls)
+        .some((call) => call.isCapture),
+    );
     // After commit 1: the wallet holds the price, and its answer never comes.
     await confirm(stage, '4567', 1);
     await until('the hold is asked', () => stage.authorizes(calls) === 3);
@@ -83,7 +101,15 @@ describe('kill -9 of the gateway', () => {
     stage.breakWallet('none');
     await world.startGateway();
 
-    await expectRest(world, before, new Map([['4567', 500n], ['1203', 200n], ['8810', 300n]]));
+    await expectRest(
+      world,
+      before,
+      new Map([
+        ['4567', 500n],
+        ['1203', 200n],
+        ['8810', 300n],
+      ]),
+    );
     expect(dropped(world, before, '1203'), 'copies').to.equal(1);
     expect(dropped(world, before, '8810'), 'parking tickets').to.equal(1);
     expect(dropped(world, before, '4567'), 'coffees').to.equal(1);
@@ -126,7 +152,13 @@ describe('FLUSHALL of Redis', () => {
 
   before(async function () {
     this.timeout(120_000);
-    world = await openWorld({ language: 'fr', keep: null, onReady: () => undefined, onLogLine: () => undefined, narrate: null });
+    world = await openWorld({
+      language: 'fr',
+      keep: null,
+      onReady: () => undefined,
+      onLogLine: () => undefined,
+      narrate: null,
+    });
   });
   after(async function () {
     this.timeout(60_000);
@@ -165,12 +197,16 @@ describe('FLUSHALL of Redis', () => {
     const screen = await stage.nextScreen(AWA, 20_000);
     expect(screen.text).to.match(/Session terminée|Aucun débit/);
     // Found within five seconds by the missing epoch; every machine is asked for its order again.
-    await until('the order is back', async () => {
-      stage.dial(AWA, '*123*1203#');
-      const again = await stage.nextScreen(AWA, 20_000);
-      stage.hangUp(AWA);
-      return again.text.includes('900 F CFA');
-    }, 30_000);
+    await until(
+      'the order is back',
+      async () => {
+        stage.dial(AWA, '*123*1203#');
+        const again = await stage.nextScreen(AWA, 20_000);
+        stage.hangUp(AWA);
+        return again.text.includes('900 F CFA');
+      },
+      30_000,
+    );
     machine.cancel();
     await expectRest(world, before, new Map([['1203', 900n]]));
     expect(dropped(world, before, '1203')).to.equal(0);

@@ -9,17 +9,27 @@ import { type Smsc, startSmsc } from '../../simulators/smsc.ts';
 import { startWalletFaults, type WalletFaults } from '../../simulators/wallet-faults.ts';
 import { newMachineKey } from '../../src/automaton-link/server/machine-key.ts';
 import { type Running, start } from '../../src/composition/start.ts';
-import { checkConfig, type ConfigInput } from '../../src/config.ts';
-import { postgresUrl } from '../../src/engines/postgres-server.ts';
+import { type ConfigInput, checkConfig } from '../../src/config.ts';
 import type { Log } from '../../src/log.ts';
 import { verifyLedger } from '../../src/payment/centre/verify.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { systemClock } from '../../src/time.ts';
-import { CLIENT_TOKEN, OPERATOR, openTestWallet, startTestCentre, type TestCentre, type TestWallet } from '../payment/centre-for-test.ts';
+import {
+  CLIENT_TOKEN,
+  OPERATOR,
+  openTestWallet,
+  startTestCentre,
+  type TestCentre,
+  type TestWallet,
+} from '../payment/centre-for-test.ts';
 import { freshDatabase, redisForTest, type TestDatabase } from '../support/servers.ts';
 
 /** One line of the node's log. */
-export type LoggedLine = { readonly level: string; readonly event: string; readonly fields: Readonly<Record<string, unknown>> };
+export type LoggedLine = {
+  readonly level: string;
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+};
 
 /** A node with all that stands around it. */
 export type NodeForTest = {
@@ -103,10 +113,23 @@ function settings(walletUrl: string, smscPort: number): ConfigInput {
     node: 'journey-1',
     http: { port: 0 },
     admin: { port: 0 },
-    keys: { msisdnMac: 'a'.repeat(64), msisdnMaster: [{ id: 'test', key: 'b'.repeat(64) }], machineSecret: 'secret-of-the-journeys' },
+    keys: {
+      msisdnMac: 'a'.repeat(64),
+      msisdnMaster: [{ id: 'test', key: 'b'.repeat(64) }],
+      machineSecret: 'secret-of-the-journeys',
+    },
     smpp: {
       accounts: { operator: { smsSource: { ton: 0, npi: 1, addr: '123' } } },
-      binds: [{ account: 'operator', name: 'one', hosts: [{ host: '127.0.0.1', port: smscPort }], systemId: 'relais', password: 'secret', windowSize: 100 }],
+      binds: [
+        {
+          account: 'operator',
+          name: 'one',
+          hosts: [{ host: '127.0.0.1', port: smscPort }],
+          systemId: 'relais',
+          password: 'secret',
+          windowSize: 100,
+        },
+      ],
     },
     payment: { wallet: { id: 'centre', baseUrl: walletUrl, clientId: 'relais', token: CLIENT_TOKEN } },
   };
@@ -119,11 +142,17 @@ function collecting(lines: LoggedLine[]): Log {
   return { info: keep('info'), warn: keep('warn'), error: keep('error') };
 }
 
-async function startMachines(running: Running, count: number, folder: string): Promise<ReadonlyMap<string, SimulatedMachine>> {
+async function startMachines(
+  running: Running,
+  count: number,
+  folder: string,
+): Promise<ReadonlyMap<string, SimulatedMachine>> {
   const numbers = Array.from({ length: count }, (_, index) => String(FIRST_NUMBER + index));
   const keys = new Map(numbers.map((number) => [number, newMachineKey()]));
   await running.store.applyRegistry({
-    operators: [{ id: 1, name: 'Snacks', account: OPERATOR, timeZone: 'Africa/Dakar', currency: 'XOF', language: 'fr' }],
+    operators: [
+      { id: 1, name: 'Snacks', account: OPERATOR, timeZone: 'Africa/Dakar', currency: 'XOF', language: 'fr' },
+    ],
     products: [{ operatorId: 1, name: 'Café long', priceMinor: PRICE }],
     machines: numbers.map((number) => ({
       id: `journey-${number}`,

@@ -93,14 +93,12 @@ describe('a payment that waits for the PIN', () => {
         await test.owner`update ledger.hold set expires_at = now() - interval '1 second' where id = ${id}`;
         const question = { of: 'authorize' as const, key: command.key, terms: command.terms, ref: null };
         expect(await wallet.query(question)).to.deep.equal(declinedWith('payer_silent'));
-        const late = await wallet.validate({
-          key: randomUUID(),
-          terms: command.terms,
-          ref: refOf(asked),
-          answer: new Secret('2468'),
-        });
-        expect(late).to.deep.equal(declinedWith('payer_silent'));
+        const { terms } = command;
+        const answerLate = () =>
+          wallet.validate({ key: randomUUID(), terms, ref: refOf(asked), answer: new Secret('2468') });
+        expect(await answerLate()).to.deep.equal(declinedWith('payer_silent'));
         await test.ledger.expireDue(100);
+        expect(await answerLate()).to.deep.equal(declinedWith('payer_silent'));
         expect(await wallet.query(question)).to.deep.equal(declinedWith('payer_silent'));
         await expectSound(test);
       });

@@ -166,6 +166,15 @@ describe('the journal at rest', () => {
     await the.one.ping();
   });
 
+  it('notes the day on which a payer was last seen', async () => {
+    const { payerId } = await the.one.subscribers.meet('221775550003');
+    await maker.owner`UPDATE subscribers SET last_seen_on = current_date - 3 WHERE id = ${payerId}`;
+    await the.two.subscribers.meet('221775550003');
+    const [row] =
+      await maker.owner`SELECT last_seen_on = current_date AS is_today FROM subscribers WHERE id = ${payerId}`;
+    expect(row?.['is_today']).to.equal(true);
+  });
+
   it('keeps a copy of a machine for a minute, and of an unknown number for ten seconds', async () => {
     const clock = handClock();
     const { app: connection } = maker.database;

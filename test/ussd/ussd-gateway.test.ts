@@ -17,157 +17,6 @@ async function quoted(): Promise<{ bench: Bench; node: Node }> {
 const outcomes = (bench: Bench): readonly (string | undefined)[] =>
   bench.counted.filter(({ name }) => name === 'ussd_dialogs_total').map(({ labels }) => labels['outcome']);
 
-describe('a doubled begin', () => {
-  it('on two nodes is one dialog and one claim', async () => {
-    const bench = createBench();
-    const [one, other] = [createUssdNode(bench), createUssdNode(bench)];
-    await bench.placeOrder('4567');
-    const begin = { sessionId: 'same', bind: 'bind1' };
-    const screens = await Promise.all([
-      one.dial('*123*4567#', begin),
-      other.dial('*123*4567#', { ...begin, bind: 'bind2' }),
-    ]);
-    expect(screens.sort()[1]).to.equal('nothing');
-    expect(screens[0]).to.contain('1 Payer');
-  });
-
-  it('after the reply gets the same text once more, and only once', async () => {
-    const bench = createBench();
-    const node = createUssdNode(bench);
-    const first = await node.dial('*123#', { sessionId: 'same' });
-    expect(await node.dial('*123#', { sessionId: 'same' })).to.equal(first);
-    expect(await node.dial('*123#', { sessionId: 'same' })).to.equal('nothing');
-  });
-
-  it('is a new dialog when the id comes again later', async () => {
-    const { bench, node } = await quoted();
-    await bench.clock.turn(6_000);
-    expect(await node.dial('*123*4567#', { sessionId: 'dial-1' })).to.contain('Achat en cours');
-  });
-});
-
-describe('a begin while a dialog is open', () => {
-  it('closes the old one, sends nothing for it, and takes its offer up', async () => {
-    const bench = createBench();
-    const node = createUssdNode(bench);
-    const old = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'old' });
-    await breathe();
-    const again = await node.send({ kind: 'begin', text: '*123#', sessionId: 'new' });
-    await bench.clock.until(old);
-    expect(again).to.contain('Numéro du distributeur');
-    expect(node.replies.length).to.equal(1);
-  });
-});
-
-describe('a dial while the first one still waits for the order', () => {
-  it('is quoted when the order comes, and the payer does not stand in his own way', async () => {
-    const bench = createBench();
-    const node = createUssdNode(bench);
-    const first = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'first' });
-    await breathe();
-    const second = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'second' });
-    await breathe();
-    await bench.placeOrder('4567');
-    await bench.clock.until(Promise.all([first, second]));
-    expect(node.replies.map(({ text }) => text.includes('1 Payer'))).to.deep.equal([true]);
-    expect(await node.send({ text: '1', sessionId: 'second' })).to.match(/^END Payé/);
-  });
-
-  it('of another machine leaves no claim behind', async () => {
-    const bench = createBench();
-    const node = createUssdNode(bench);
-    const first = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'first' });
-    await breathe();
-    await bench.placeOrder('1203', { seq: 5 });
-    expect(await node.send({ kind: 'begin', text: '*123*1203#', sessionId: 'second' })).to.contain('1 Payer');
-    await bench.placeOrder('4567');
-    await bench.clock.until(first);
-    expect((await bench.board.orders.look('machine-4567'))?.state).to.equal('open');
-  });
-});
-
-describe('a key', () => {
-  it('for a dialog never seen, or after Redis was wiped, hears that the session is over', async () => {
-    const { bench, node } = await quoted();
-    bench.redis.wipe();
-    expect(await node.key('1')).to.equal('END Session terminée. Refaites *123#');
-    expect(bench.purchases.confirmed).to.deep.equal([]);
-  });
-
-  it('after the end gets nothing', async () => {
-    const { node } = await quoted();
-    await node.key('0');
-    expect(await node.key('1')).to.equal('nothing');
-  });
-
-  it('pressed twice within 10 ms makes one purchase', async () => {
-    const { bench, node } = await quoted();
-    const first = node.request({ text: '1' });
-    const second = node.request({ text: '1' });
-    await bench.clock.until(Promise.all([first, second]));
-    expect(bench.purchases.confirmed.length).to.equal(1);
-    expect(node.replies.length).to.equal(2);
-  });
-
-  it('pressed twice on two nodes makes one purchase (edge 22)', async () => {
-    const { bench, node } = await quoted();
-    const other = createUssdNode(bench);
-    await bench.clock.until(Promise.all([node.request({ text: '1' }), other.request({ text: '1', bind: 'bind2' })]));
-    expect(bench.purchases.confirmed.length).to.equal(1);
-    expect(node.replies.length + other.replies.length).to.equal(2);
-  });
-
-  it('copied after its answer does not pay what it opened (edge 30)', async () => {
-    const bench = createBench();
-    const node = createUssdNode(bench);
-    await node.dial('*123*4567#');
-    await bench.placeOrder('4567');
-    const quote = await node.key('1');
-    expect(quote).to.contain('1 Payer');
-    expect(await node.key('1')).to.equal(quote);
-    expect(bench.purchases.confirmed).to.deep.equal([]);
-    await bench.clock.turn(5_001);
-    expect(await node.key('1')).to.match(/^END Payé/);
-  });
-
-  it('delivered again as the same PDU is dropped', async () => {
-    const { bench, node } = await quoted();
-    await node.key('9', { sequence: 77 });
-    expect(await node.key('9', { sequence: 77 })).to.equal('nothing');
-    expect(bench.purchases.confirmed).to.deep.equal([]);
-  });
-
-  it('of a new session in mid-dialog is followed', async () => {
-    const { node } = await quoted();
-    expect(await node.key('1', { sessionId: 'changed' })).to.match(/^END Payé/);
-  });
-
-  it('without a session goes to the payer’s open dialog', async () => {
-    const { node } = await quoted();
-    expect(await node.key('1', { sessionId: null })).to.match(/^END Payé/);
-  });
-
-  it('without an operation continues the open dialog, and opens one where there is none', async () => {
-    const bench = createBench();
-    const node = createUssdNode(bench);
-    await bench.placeOrder('4567');
-    const unstated = { opStated: false, sessionId: null };
-    expect(await node.send({ ...unstated, kind: 'begin', text: '*123*4567#' })).to.contain('1 Payer');
-    expect(await node.send({ ...unstated, kind: 'continue', text: '1' })).to.match(/^END Payé/);
-    expect(await node.send({ ...unstated, kind: 'continue', text: '1203' })).to.contain('Distributeur 1203');
-  });
-
-  it('of two payers under one session id belongs to each his own dialog', async () => {
-    const bench = createBench();
-    const node = createUssdNode(bench);
-    await bench.placeOrder('4567');
-    await node.dial('*123*4567#', { sessionId: 'same' });
-    expect(await node.dial('*123#', { sessionId: 'same', msisdn: binta })).to.contain('Numéro du distributeur');
-    expect(await node.key('1', { sessionId: 'same', msisdn: binta })).to.contain('Numéro 1 inconnu');
-    expect(bench.purchases.confirmed).to.deep.equal([]);
-  });
-});
-
 describe('an abort', () => {
   it('gives the claim back', async () => {
     const { bench, node } = await quoted();
@@ -186,6 +35,18 @@ describe('an abort', () => {
     expect(node.replies.length).to.equal(1);
     expect(bench.purchases.only().state).to.equal('authorizing');
     expect(bench.counted.map(({ name }) => name)).to.include('ussd_late_replies_total');
+  });
+
+  it('while we wait for the order leaves no claim behind', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    const dialed = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'x' });
+    await breathe();
+    await node.send({ kind: 'abort', text: null });
+    await bench.placeOrder('4567');
+    await bench.clock.until(dialed);
+    expect(node.replies).to.deep.equal([]);
+    expect((await bench.board.orders.look('machine-4567'))?.state).to.equal('open');
   });
 
   it('of nothing is nothing', async () => {

@@ -173,10 +173,10 @@ describe('the effect worker', () => {
     });
     await abandoned(one, query, false);
     one.worker.start();
-    await one.clock.advance(4 * 62_000);
+    await one.clock.advance(200_000);
     const cases = (): string[] => [...one.world.tables.cases.values()].map(({ kind }) => kind);
     const before = cases();
-    await one.clock.advance(62_000);
+    await one.clock.advance(60_000);
     expect([before, cases(), one.seen]).to.deep.equal([
       [],
       ['parked'],
@@ -256,6 +256,7 @@ describe('the effect worker', () => {
     const authorize: Effect = { kind: 'authorize', expiresInMs: 1, holdMs: null, isResend: false };
     one.worker.run([{ loaded, effect: ownOf(loaded, authorize), dueInMs: 0 }]);
     const stopping = one.worker.stop(10_000);
+    await one.clock.settle();
     finish();
     await stopping;
     expect(one.seen).to.deep.equal(['authorize 1', 'query_payment 1']);

@@ -6,7 +6,7 @@ import type { CallOf, JournalState, MachineRejection } from '../messages.ts';
 import type { Closing, OrderRecord } from './journal.ts';
 
 /** Least time that must be left right before the go-ahead. */
-export const goAheadMarginMs = 500;
+const goAheadMarginMs = 500;
 /** How far the wall clock may run ahead of the monotonic one before a suspension of the host is assumed. */
 const maxDriftMs = 5_000;
 

@@ -2,7 +2,7 @@
  * What the server answers to a `vend.request`: prices checked against the directory, the order put on the board.
  */
 import type { BoardOrder, OrderBoard, Placed } from '../../purchase/order-board-port.ts';
-import type { PurchaseView, Purchases } from '../../purchase/purchases-port.ts';
+import type { Purchases, PurchaseView } from '../../purchase/purchases-port.ts';
 import type { Directory, RegisteredMachine } from '../../purchase/store-port.ts';
 import { assertNever, ok, type Result, refuse } from '../../result.ts';
 import type { DurationMs } from '../../time.ts';

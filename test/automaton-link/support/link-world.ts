@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createSimulatedMachine, type MachineOptions, type SimulatedMachine } from '../../../simulators/machine.ts';
 import {
   defaultMachineLinkConfig,
   type LinkLog,
@@ -21,7 +22,6 @@ import type { OrderBoard, Presence } from '../../../src/purchase/order-board-por
 import type { Order } from '../../../src/purchase/purchase.ts';
 import type { Directory, RegisteredItem, RegisteredMachine } from '../../../src/purchase/store-port.ts';
 import { Fault } from '../../../src/result.ts';
-import { createSimulatedMachine, type MachineOptions, type SimulatedMachine } from '../../../simulators/machine.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { createMemoryRedis, type MemoryRedis } from '../../support/memory-order-board.ts';
 import { FakePurchases } from './fake-purchases.ts';

@@ -43,6 +43,18 @@ export function aRequest(over: Readonly<Record<string, unknown>> = {}): Readonly
   return { orderSeq: 1, item: 7, amount: 500, currency: 'XOF', maxWaitMs: 120_000, ageMs: 0, ...over };
 }
 
+/** The array that a text message carries. @throws Error for anything else. */
+export function readFrame(raw: Buffer): RawFrame {
+  const parsed: unknown = JSON.parse(raw.toString('utf8'));
+  if (!Array.isArray(parsed)) throw new Error('not an array');
+  return parsed;
+}
+
+/** An object that came over the wire; empty for anything else. */
+export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
 /** A field of an object that came over the wire. */
 export function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
@@ -76,7 +88,7 @@ export class RawMachine {
       autoPong: how.autoPong ?? true,
     });
     this.socket.on('message', (raw) => {
-      if (Buffer.isBuffer(raw)) this.frames.push(JSON.parse(raw.toString('utf8')));
+      if (Buffer.isBuffer(raw)) this.frames.push(readFrame(raw));
     });
     this.socket.on('error', () => undefined);
     this.socket.on('close', (code) => {

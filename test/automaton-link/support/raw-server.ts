@@ -4,7 +4,7 @@
 import { createServer, type Server } from 'node:http';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { until } from './link-world.ts';
-import type { RawFrame } from './raw-machine.ts';
+import { type RawFrame, readFrame, recordOf } from './raw-machine.ts';
 
 /** Answer to a call: a result, an error code with its details, or silence. */
 export type RawReply = { readonly result: unknown } | { readonly error: string; readonly details?: object } | 'silence';
@@ -41,7 +41,7 @@ export class RawServer {
       this.connections += 1;
       this.socket = socket;
       socket.on('message', (raw) => {
-        if (Buffer.isBuffer(raw)) this.#take(socket, JSON.parse(raw.toString('utf8')));
+        if (Buffer.isBuffer(raw)) this.#take(socket, readFrame(raw));
       });
       socket.on('close', (code) => this.closeCodes.push(code));
     });
@@ -59,7 +59,7 @@ export class RawServer {
 
   /** Contents of the calls of one action, in order. */
   contents(action: string): Readonly<Record<string, unknown>>[] {
-    return this.calls.filter(([, , name]) => name === action).map(([, , , content]) => Object(content));
+    return this.calls.filter(([, , name]) => name === action).map(([, , , content]) => recordOf(content));
   }
 
   async called(action: string, times = 1): Promise<Readonly<Record<string, unknown>>> {
@@ -89,7 +89,7 @@ export class RawServer {
     }
     this.calls.push(frame);
     const [, msgId, action, content] = frame;
-    const reply = this.replies.get(String(action)) ?? goodReply(String(action), Object(content));
+    const reply = this.replies.get(String(action)) ?? goodReply(String(action), recordOf(content));
     if (reply === 'silence') return;
     if ('result' in reply) socket.send(JSON.stringify([3, msgId, reply.result]));
     else socket.send(JSON.stringify([4, msgId, reply.error, '', { code: reply.error, ...reply.details }]));
