@@ -39,7 +39,7 @@ export async function start(config: Config, deps: StartDeps): Promise<Running> {
   const { log } = deps;
   const rooms = buildEdges(config, deps, clock);
   const { store, board } = rooms;
-  await store.ping().catch((error: unknown) => log.warn('journal_not_ready', { error }));
+  await store.checkServer();
   await store.makePartitions();
   await board.start().catch((error: unknown) => log.warn('board_not_ready', { error }));
   const core = buildCore(rooms);

@@ -15,7 +15,7 @@ import {
 import type { PurchaseEvent } from './event.ts';
 import type { MachinePort } from './machine-port.ts';
 import type { OrderBoard } from './order-board-port.ts';
-import { type Attention, isEnded, type MachineId, type Purchase, type PurchaseId } from './purchase.ts';
+import { type Attention, isEnded, type MachineId, type Purchase, type PurchaseId, type State } from './purchase.ts';
 import type { Refusal } from './refusal.ts';
 import type { Rules } from './rules.ts';
 import type { EffectName, Step } from './step.ts';
@@ -100,8 +100,10 @@ function createMemory(clock: Clock): {
     put(loaded) {
       kept.delete(loaded.purchase.id);
       kept.set(loaded.purchase.id, { loaded, atMs: clock.now() });
-      const oldest = kept.size > MOST_REMEMBERED ? kept.keys().next() : null;
-      if (oldest !== null && oldest.done !== true) kept.delete(oldest.value);
+      for (const oldest of kept.keys()) {
+        if (kept.size <= MOST_REMEMBERED) break;
+        kept.delete(oldest);
+      }
     },
     get(id) {
       const found = kept.get(id);
@@ -260,7 +262,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
   /** Once, without retry: the order's own deadline repairs a lost word. */
   async function tellBoard(purchase: Purchase, before: Loaded): Promise<void> {
     const { machineId, orderSeq } = purchase.order;
-    const orderLeftMs = before.purchase.facts.isLate ? 0 : (before.leftMs ?? 0);
+    const orderLeftMs = before.purchase.facts.isLate ? 0 : leftMsOf(before);
     const word = wordToBoard(purchase, orderLeftMs, deps.rules);
     if (word === null) return;
     if (word === 'release') {
@@ -301,21 +303,28 @@ function ownEffect(loaded: Loaded, row: EffectRow, leaseMs: DurationMs): OwnEffe
   return { loaded, effect: leased, dueInMs };
 }
 
-/** What the board needs to know of a state just entered: a decline frees the order, the first decision closes it. */
+/** What is left of a purchase's deadline; 0 when it has ended, negative when it has passed. */
+export function leftMsOf(loaded: Loaded): DurationMs {
+  return loaded.leftMs ?? 0;
+}
+
+/** What the board hears of a state just entered: a decline frees the order, the first other decision closes it. */
+const WORDS: Readonly<Record<State, 'release' | 'close' | null>> = {
+  authorizing: null,
+  validating: null,
+  approving: null,
+  vending: null,
+  in_doubt: 'close',
+  settling: 'close',
+  reversing: 'close',
+  completed: null,
+  declined: 'release',
+  reversed: null,
+};
+
 function wordToBoard(purchase: Purchase, orderLeftMs: DurationMs, rules: Rules): 'release' | 'close' | null {
-  switch (purchase.state) {
-    case 'declined':
-      return purchase.facts.isOrderGone || orderLeftMs < rules.cutoffMs ? 'close' : 'release';
-    case 'in_doubt':
-    case 'settling':
-    case 'reversing':
-      return 'close';
-    case 'authorizing':
-    case 'validating':
-    case 'approving':
-    case 'vending':
-    case 'completed':
-    case 'reversed':
-      return null;
-  }
+  const word = WORDS[purchase.state];
+  // Nobody else could pay it in time.
+  const isOver = purchase.facts.isOrderGone || orderLeftMs < rules.cutoffMs;
+  return word === 'release' && isOver ? 'close' : word;
 }

@@ -1,9 +1,9 @@
 /**
  * What phones and machines may ask of purchases, over coordinator, board and wallet.
  */
-import { Fault } from '../result.ts';
+import { assert, Fault } from '../result.ts';
 import { type Clock, type DurationMs, pause } from '../time.ts';
-import type { Coordinator } from './coordinator.ts';
+import { type Coordinator, leftMsOf } from './coordinator.ts';
 import type { EffectKey, KeyMaker } from './effect.ts';
 import type { Confirmed } from './event.ts';
 import type { OrderBoard, Taken } from './order-board-port.ts';
@@ -303,21 +303,23 @@ async function giveValidation(
   try {
     const given = await deps.coordinator.apply(id, (loaded) => ({
       type: 'validation_given',
-      leftMs: loaded.leftMs ?? 0,
+      leftMs: leftMsOf(loaded),
     }));
-    if (given.kind === 'no_purchase' || given.kind === 'busy') return { kind: 'service_down' };
+    if (!('loaded' in given)) return { kind: 'service_down' };
     if (given.kind !== 'committed') return { kind: 'not_passed_on', view: view(given.loaded) };
     const { purchase } = given.loaded;
+    const { walletRef } = purchase.facts;
+    assert(walletRef !== null, 'the wallet that asks has given its reference');
     const payer = await deps.subscribers.msisdnOf(purchase.payerId);
     const result = await deps.walletOf(purchase.wallet.provider).validate({
       key: deps.keyOf(id, 'validate', purchase.facts.validateAttempts),
       terms: termsOf(purchase, payer),
-      ref: purchase.facts.walletRef ?? '',
+      ref: walletRef,
       answer,
     });
-    const applied = await deps.coordinator.apply(id, (loaded) => eventOfValidate(result, loaded.leftMs ?? 0));
+    const applied = await deps.coordinator.apply(id, (loaded) => eventOfValidate(result, leftMsOf(loaded)));
     const isOpen = result.kind === 'pending' || result.kind === 'unknown' || result.kind === 'not_found';
-    const after = applied.kind === 'no_purchase' || applied.kind === 'busy' ? given.loaded : applied.loaded;
+    const after = 'loaded' in applied ? applied.loaded : given.loaded;
     return { kind: isOpen ? 'unanswered' : 'passed_on', view: view(after) };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;

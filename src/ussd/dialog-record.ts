@@ -29,6 +29,8 @@ const schema = z.object({
   taker: z.string(),
   /** The gateway's session; never a key by itself. */
   sessionId: z.string().nullable(),
+  /** Digest of the dial that opened it, by which a copy of that dial is told from a copy of another one. */
+  begunBy: z.string(),
   payerId: z.string().regex(/^\d+$/),
   /** The payer's own choice, or null. */
   language: z.string().nullable(),
@@ -87,12 +89,14 @@ export function newRecord(of: {
   readonly payerId: bigint;
   readonly language: string | null;
   readonly sessionId: string | null;
+  readonly begunBy: string;
   readonly purchaseId: string;
 }): DialogRecord {
   return {
     phase: 'answering',
     taker: '',
     sessionId: of.sessionId,
+    begunBy: of.begunBy,
     payerId: of.payerId.toString(),
     language: of.language,
     purchaseId: of.purchaseId,

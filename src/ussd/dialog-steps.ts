@@ -135,10 +135,10 @@ async function adviceOn(turn: Turn, price: { minor: bigint; currency: string }):
   return advice;
 }
 
-function hindranceOf(advice: Check): 'no_account' | 'account_blocked' | 'insufficient' | null {
+/** What ends the dialog before the price is shown. Too little money does not: only the wallet's answer decides that. */
+function hindranceOf(advice: Check): 'no_account' | 'account_blocked' | null {
   if (advice.account === 'unregistered') return 'no_account';
-  if (advice.account === 'unavailable') return 'account_blocked';
-  return advice.affordable === 'no' ? 'insufficient' : null;
+  return advice.account === 'unavailable' ? 'account_blocked' : null;
 }
 
 /** The number was none of ours: told so, at most four times a minute. */

@@ -95,7 +95,8 @@ async function begin(caller: Caller): Promise<Answer> {
   const dial = request.damaged
     ? ({ kind: 'ask_number' } as const)
     : parseDial(request.text ?? '', deps.settings.serviceCode, request.serviceCode);
-  const fresh = newRecord({ payerId, language, sessionId: request.sessionId, purchaseId: deps.newPurchaseId() });
+  const { sessionId } = request;
+  const fresh = newRecord({ payerId, language, sessionId, begunBy: print, purchaseId: deps.newPurchaseId() });
   for (let takes = 0; takes < takesMax; takes += 1) {
     const found = await load(deps, request.account, payer);
     const taken = await take(caller, found.number, takenUp(found.record, fresh));
@@ -121,7 +122,9 @@ function takenUp(old: DialogRecord | null, fresh: DialogRecord): DialogRecord {
 async function repeat(caller: Caller, print: string): Promise<Answer> {
   const { deps, request, payer } = caller;
   const { record, number } = await load(deps, request.account, payer);
-  if (record === null || record.phase === 'answering') return { kind: 'silent', why: 'owed' };
+  // A copy may overtake its first: what is on the board then belongs to the dialog before.
+  if (record === null || record.phase === 'answering' || record.begunBy !== print)
+    return { kind: 'silent', why: 'owed' };
   const isOnce = await isFirst(deps, request.account, `${print}:again`);
   return isOnce ? sayAgain(record, number) : { kind: 'silent', why: 'copy' };
 }

@@ -3,7 +3,7 @@
  * `purchase/outcome.ts`, events are judged by `transition`.
  */
 
-import type { Applied, Coordinator, EventSource } from '../purchase/coordinator.ts';
+import { type Applied, type Coordinator, type EventSource, leftMsOf } from '../purchase/coordinator.ts';
 import type { Effect, EffectKey, KeyMaker, LeasedEffect } from '../purchase/effect.ts';
 import type { MachinePort } from '../purchase/machine-port.ts';
 import { eventOfAuthorize, eventOfQuery } from '../purchase/outcome.ts';
@@ -14,6 +14,7 @@ import type { NoticePort } from '../purchase/purchases-port.ts';
 import type { Rules } from '../purchase/rules.ts';
 import type { Loaded, PurchaseStore, Subscribers } from '../purchase/store-port.ts';
 import { viewOf } from '../purchase/view.ts';
+import { assert } from '../result.ts';
 import type { Clock, DurationMs } from '../time.ts';
 import type { CarryOut } from './effect-worker.ts';
 
@@ -106,7 +107,7 @@ async function authorize(deps: CarryOutDeps, loaded: Loaded, { effect, leased }:
     text: `${purchase.order.machineNumber} ${purchase.reference}`,
   });
   await offer(deps, purchase.id, (now) =>
-    eventOfAuthorize(outcome, { isFirst: !effect.isResend, leftMs: now.leftMs ?? 0 }),
+    eventOfAuthorize(outcome, { isFirst: !effect.isResend, leftMs: leftMsOf(now) }),
   );
 }
 
@@ -119,7 +120,7 @@ async function queryPayment(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEf
   const applied = await offer(deps, purchase.id, (now) =>
     eventOfQuery(outcome, {
       purchase: now.purchase,
-      leftMs: now.leftMs ?? 0,
+      leftMs: leftMsOf(now),
       sinceConfirmedMs: now.sinceConfirmedMs,
     }),
   );
@@ -137,15 +138,14 @@ async function refundAfterClose(deps: CarryOutDeps, loaded: Loaded): Promise<voi
   const { purchase } = loaded;
   const amountMinor = purchase.order.price.minor;
   const effect: Effect = { kind: 'refund', n: 1, amountMinor, reason: 'paid_after_close' };
-  const [row] = deps.coordinator.rowsOf(purchase, [{ effect, dueInMs: 0 }]);
-  if (row === undefined) return;
+  const key = deps.keyOf(purchase.id, 'refund', 1);
   await deps.store.refund({
     purchaseId: purchase.id,
     n: 1,
     amountMinor,
     requestedBy: 'relais',
     reason: 'paid_after_close',
-    effect: { ...row, isOwn: false },
+    effect: { effect, key, dueInMs: 0, isOwn: false },
     opened: ['paid_after_close'],
   });
   await deps.store.finish(purchase.id, deps.keyOf(purchase.id, 'query_payment', 1));
@@ -153,7 +153,7 @@ async function refundAfterClose(deps: CarryOutDeps, loaded: Loaded): Promise<voi
 
 async function approve(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffect): Promise<void> {
   const { purchase } = loaded;
-  const validMs = loaded.leftMs ?? 0;
+  const validMs = leftMsOf(loaded);
   if (purchase.state !== 'approving') return;
   if (deps.coordinator.isAccepted(purchase.id)) {
     // Its commit, planned for a second after the acceptance, has not come through.
@@ -193,7 +193,8 @@ async function settle(deps: CarryOutDeps, loaded: Loaded, { leased }: Of<'settle
   if (purchase.state !== 'settling' || leased.leaseLeftMs < CALL_BUDGET_MS) return;
   const { wallet, terms } = await callTerms(deps, loaded);
   const { key } = leased;
-  const ref = purchase.facts.walletRef ?? '';
+  const ref = purchase.facts.walletRef;
+  assert(ref !== null, 'what is settled was secured under a reference');
   const called = await wallet.settle({ key, terms, ref });
   const outcome = await confirmed(called, () => wallet.query({ of: 'settle', key, terms, ref }));
   if (outcome.kind === 'done') await offer(deps, purchase.id, { type: 'settled' });

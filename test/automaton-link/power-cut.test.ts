@@ -130,6 +130,19 @@ describe('a machine whose disk or power fails', () => {
     expect(machine.status().agent?.outOfOrder).to.equal(null);
   });
 
+  it('says after a power cut what it had said before', async () => {
+    await turnOn();
+    await until('ready', () => machine.status().agent?.link === 'ready');
+    machine.select(7);
+    await server.called('vend.request');
+    server.replies.set('vend.closed', 'silence');
+    machine.skip(120_000);
+    await server.called('vend.closed');
+    server.replies.clear();
+    expect(await words()).to.deep.equal(['vend.closed']);
+    expect(server.contents('vend.closed').map(({ result }) => result)).to.deep.equal(['expired', 'expired']);
+  });
+
   it('gives no go-ahead when the disk was so slow that the controller may have given up', async () => {
     await turnOn();
     await until('ready', () => machine.status().agent?.link === 'ready');

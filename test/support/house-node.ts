@@ -22,8 +22,11 @@ import type { MemoryWorld } from './memory-store.ts';
 
 /** What a call to the journal meets next. `isDone`: it is carried out all the same, and only its answer is lost. */
 export type JournalFault = {
+  /** Happens while the call is on its way. */
+  readonly meanwhile?: () => void;
   readonly on: 'begin' | 'commit' | 'load';
-  readonly happened: 'no' | 'unknown';
+  /** `lost_race`: no fault; another node's commit came first. `bug`: ours. */
+  readonly happened: 'no' | 'unknown' | 'lost_race' | 'bug';
   readonly isDone: boolean;
 };
 
@@ -106,6 +109,9 @@ function createLife(clock: FakeClock, polls: Set<() => void>) {
     if (isDead) return never;
     const index = faults.findIndex((fault) => fault.on === name);
     const [fault] = index < 0 ? [] : faults.splice(index, 1);
+    fault?.meanwhile?.();
+    if (fault?.happened === 'lost_race') return { kind: 'lost_race' };
+    if (fault?.happened === 'bug') throw new Error('a bug of the journal');
     if (fault !== undefined && !fault.isDone) throw new Fault('journal_unreachable', fault.happened);
     const answer = await run();
     if (isLast) isDead = true;

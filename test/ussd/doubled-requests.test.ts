@@ -34,6 +34,22 @@ describe('a doubled begin', () => {
     expect(await node.dial('*123#', { sessionId: 'same' })).to.equal('nothing');
   });
 
+  it('that overtakes its first copy gets nothing, and never the screen of the dialog before', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    await node.dial('*123#', { sessionId: 'before' });
+    await bench.placeOrder('4567');
+    const shown = node.replies.length;
+    await Promise.all([
+      node.dial('*123*4567#', { sessionId: 'same' }),
+      node.dial('*123*4567#', { sessionId: 'same' }),
+      node.dial('*123*4567#', { sessionId: 'same' }),
+    ]);
+    const texts = node.replies.slice(shown).map(({ text }) => text);
+    expect(texts.every((text) => text.includes('1 Payer'))).to.equal(true);
+    expect(texts.length).to.be.greaterThan(0);
+  });
+
   it('is a new dialog when the id comes again later', async () => {
     const { bench, node } = await quoted();
     await bench.clock.turn(6_000);
