@@ -142,7 +142,12 @@ function codeOf(play: Play, phone: string): string {
 }
 
 async function seeScreen(play: Play, phone: string, keys: readonly string[]): Promise<void> {
-  const screen = await play.stage.nextScreen(phone, SCREEN_MS);
+  let screen = await play.stage.nextScreen(phone, SCREEN_MS);
+  const asksAgain = recognizer(play.deps.texts, play.deps.language, 'already_paid');
+  if (keys.includes('quote') && asksAgain(screen.text)) {
+    play.stage.key(phone, '1');
+    screen = await play.stage.nextScreen(phone, SCREEN_MS);
+  }
   const { text, alphabet, units, limit } = screen;
   play.shown.push({ title: `${phone}: USSD`, text, alphabet, units, limit });
   checkText(play, 'screen', text, keys);
@@ -195,6 +200,7 @@ async function waitFor(play: Play, moment: Moment): Promise<void> {
   const isReached: Readonly<Record<Moment, () => boolean>> = {
     machine_free: () => machine.status().agent?.order === null && machine.status().agent?.unacked === 0,
     order_waiting: () => machine.status().agent?.order?.state === 'waiting' && machine.display.includes('*'),
+    wallet_asked: () => stage.authorizes(before.calls) > 0,
     good_dropped: () => machine.dropped() > before.goods,
     inside_cutoff: () => stage.parts.clock.now() > cutoffAtMs + 500,
   };

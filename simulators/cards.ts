@@ -20,7 +20,7 @@ const textKeys = z
   .transform((keys) => (typeof keys === 'string' ? [keys] : keys));
 
 /** What `until` may wait for. */
-const moments = z.enum(['machine_free', 'order_waiting', 'good_dropped', 'inside_cutoff']);
+const moments = z.enum(['machine_free', 'order_waiting', 'wallet_asked', 'good_dropped', 'inside_cutoff']);
 const machineActs = z.enum([
   'jam',
   'sold_out',

@@ -1,207 +1,240 @@
 /**
  * Where settings come from: YAML files, then environment variables and the files they name. Merges them into one plain
- * object and remembers which source said what; knows no rule about any setting.
+ * object; knows no rule about any setting.
  */
 import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
-
-/** A plain object of settings, unchecked. */
-export type Settings = { [key: string]: unknown };
+import { isPlain, nearestName, readYaml, type Settings, type Shape, variants } from './settings-form.ts';
 
 /** What was read, with every problem found on the way. */
 export type Gathered = { readonly settings: Settings; readonly problems: readonly string[] };
 
-/** The part of a JSON Schema that tells names and kinds of settings. */
-export type Shape = {
-  readonly type?: string | readonly string[];
-  readonly properties?: Readonly<Record<string, Shape>>;
-  readonly additionalProperties?: boolean | Shape;
-  readonly items?: Shape;
-  readonly anyOf?: readonly Shape[];
-};
+/** Environment variables by name. */
+export type Variables = Readonly<Record<string, string | undefined>>;
 
+const PREFIX = 'RELAIS_';
 /** Variables that stand beside the scheme `RELAIS_<PATH>`, with the settings they set. */
-const PLAIN_VARIABLES: Readonly<Record<string, readonly string[]>> = {
-  DATABASE_URL: ['database', 'url'],
-  REDIS_URL: ['redis', 'url'],
-  RELAIS_CENTRE_DATABASE_URL: ['centre', 'databaseUrl'],
-};
+const PLAIN_VARIABLES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['DATABASE_URL', ['database', 'url']],
+  ['REDIS_URL', ['redis', 'url']],
+  ['RELAIS_CENTRE_DATABASE_URL', ['centre', 'databaseUrl']],
+]);
 /** Settings of tools around us that happen to carry the prefix. */
 const NOT_OURS = /^RELAIS_TEST_/;
+/** Lists are short, and a number far beyond the end is a mistake. */
+const LIST_NUMBER = /^\d{1,2}$/;
 
 /**
  * Reads files in order, then the environment: `RELAIS_SMPP__BINDS__0__HOST` sets `smpp.binds[0].host`, and any
- * variable with `_FILE` behind it takes its value from that file.
+ * variable with `_FILE` behind it takes its value from that file. A list or section is given whole as YAML.
  */
-export function gather(
-  files: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-  shape: Shape,
-): Gathered {
+export function gather(files: readonly string[], environment: Variables, shape: Shape): Gathered {
   const settings: Settings = {};
   const problems: string[] = [];
   for (const file of files) {
-    const read = readYaml(file);
-    if (typeof read === 'string') problems.push(read);
+    const read = readSettings(file);
+    if (Array.isArray(read)) problems.push(...read);
     else merge(settings, read);
   }
+  const givenBy = new Map<string, string>();
   for (const [name, path] of variablesOf(environment)) {
-    const value = valueOf(name, environment, problems);
-    if (value !== null) setFromText(settings, { path, value, name, shape, problems });
+    const text = textOf(name, environment, problems);
+    if (text !== null) setFromText(settings, { path, text, name, shape, problems, givenBy });
   }
   return { settings, problems };
 }
 
-function readYaml(file: string): Settings | string {
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+}
+
+function readSettings(file: string): Settings | string[] {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    return `${file}: cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`;
+    return [`${file}: cannot be read (${codeOf(error)})`];
   }
-  const document = parseDocument(text, { version: '1.2' });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const hint = text.includes('*') ? ' (quote texts that begin with * or #, such as "*123#")' : '';
-    return `${file}: ${error.message.split('\n')[0] ?? 'not YAML'}${hint}`;
-  }
-  const value: unknown = document.toJS();
-  if (value === null) return {};
-  return isPlain(value) ? value : `${file}: expected settings as "name: value", found a ${typeof value}`;
+  const read = readYaml(text);
+  if (!read.ok) return read.refusal.map((problem) => `${file}: ${problem}`);
+  if (read.value === null) return {};
+  return isPlain(read.value) ? read.value : [`${file}: expected settings as "name: value"`];
 }
 
-function isPlain(value: unknown): value is Settings {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Later sources win, key by key; lists are replaced whole. */
+/** Later sources win, key by key; lists are replaced whole. What is put in is a copy: YAML may share one object. */
 function merge(into: Settings, from: Settings): void {
   for (const [key, value] of Object.entries(from)) {
-    const before = into[key];
+    const before = Object.hasOwn(into, key) ? into[key] : undefined;
     if (isPlain(before) && isPlain(value)) merge(before, value);
-    else into[key] = value;
+    else put(into, key, copied(value));
   }
 }
 
-function variablesOf(environment: Readonly<Record<string, string | undefined>>): Map<string, readonly string[]> {
+/** As own property, also under the name `__proto__`. */
+function put(into: object, key: string | number, value: unknown): void {
+  Object.defineProperty(into, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
+function copied(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copied);
+  if (!isPlain(value)) return value;
+  const copy: Settings = {};
+  for (const [key, each] of Object.entries(value)) put(copy, key, copied(each));
+  return copy;
+}
+
+function variablesOf(environment: Variables): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, readonly string[]>();
-  for (const name of Object.keys(environment).toSorted()) {
+  const names = Object.keys(environment).filter((name) => environment[name] !== undefined);
+  for (const name of names.toSorted()) {
     const bare = name.replace(/_FILE$/, '');
-    const plain = PLAIN_VARIABLES[bare];
+    const plain = PLAIN_VARIABLES.get(bare);
     if (plain !== undefined) found.set(bare, plain);
-    else if (name.startsWith('RELAIS_') && !NOT_OURS.test(name)) {
-      found.set(bare, bare.slice('RELAIS_'.length).split('__'));
-    }
+    else if (name.startsWith(PREFIX) && !NOT_OURS.test(name)) found.set(bare, bare.slice(PREFIX.length).split('__'));
   }
   return found;
 }
 
-function valueOf(
-  name: string,
-  environment: Readonly<Record<string, string | undefined>>,
-  problems: string[],
-): string | null {
-  const value = environment[name];
+function textOf(name: string, environment: Variables, problems: string[]): string | null {
+  const text = environment[name];
   const file = environment[`${name}_FILE`];
-  if (value !== undefined && file !== undefined) {
+  if (text !== undefined && file !== undefined) {
     problems.push(`${name} and ${name}_FILE are both set: keep one of them`);
     return null;
   }
-  if (file === undefined) return value ?? null;
+  if (file === undefined) return text ?? null;
   try {
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
-  } catch {
-    problems.push(`${name}_FILE: ${file} cannot be read`);
+  } catch (error) {
+    // Not the file's name: whoever confuses the two variables has written the secret itself there.
+    problems.push(`${name}_FILE: the file it names cannot be read (${codeOf(error)})`);
     return null;
   }
 }
 
 type Placement = {
   readonly path: readonly string[];
-  readonly value: string;
+  readonly text: string;
   readonly name: string;
   readonly shape: Shape;
   readonly problems: string[];
+  /** Which variable has set which setting. */
+  readonly givenBy: Map<string, string>;
 };
 
+type Step = { readonly key: string | number; readonly shape: Shape };
+
 /** Walks the shape along the variable's path, so that names and kinds are those of the schema. */
-function setFromText(settings: Settings, { path, value, name, shape, problems }: Placement): void {
-  let at: Settings | unknown[] = settings;
-  let here: Shape | null = shape;
-  for (const [depth, segment] of path.entries()) {
-    const step: { key: string | number; shape: Shape } | null = here === null ? null : stepInto(here, segment);
-    if (step === null) {
-      problems.push(`${name}: there is no such setting${nearestTo(segment, here)}`);
-      return;
-    }
-    here = step.shape;
-    if (depth === path.length - 1) {
-      Reflect.set(at, step.key, typedAs(value, here));
-      return;
-    }
-    const existing: unknown = Reflect.get(at, step.key);
-    const next: Settings | unknown[] =
-      isPlain(existing) || Array.isArray(existing) ? existing : isListOf(here) ? [] : {};
-    Reflect.set(at, step.key, next);
+function setFromText(settings: Settings, placement: Placement): void {
+  const { name, shape, problems, givenBy } = placement;
+  const steps = stepsOf(settings, placement);
+  const last = steps?.at(-1);
+  if (steps === null || last === undefined) {
+    const near = nearestVariable(name, shape);
+    problems.push(`${name}: there is no such setting${near === null ? '' : `; did you mean ${near}?`}`);
+    return;
+  }
+  const written = steps.map(({ key }) => key).join('.');
+  const other = givenBy.get(written);
+  if (other !== undefined) {
+    problems.push(`${other} and ${name} both set ${written}: keep one of them`);
+    return;
+  }
+  givenBy.set(written, name);
+  const value = valueOf(placement.text, last.shape);
+  if (value === undefined) {
+    problems.push(`${name}: expected YAML, such as {name: value} or [one, two]`);
+    return;
+  }
+  let at: object = settings;
+  for (const { key, shape: here } of steps.slice(0, -1)) {
+    const existing: unknown = Object.hasOwn(at, key) ? Reflect.get(at, key) : undefined;
+    const next: object =
+      isPlain(existing) || Array.isArray(existing) ? existing : variants(here).some((each) => each.items !== undefined) ? [] : {};
+    put(at, key, next);
     at = next;
   }
+  put(at, last.key, value);
 }
 
-/** The variants of a shape that may hold more than one kind of value. */
-function variants(shape: Shape): readonly Shape[] {
-  return shape.anyOf === undefined ? [shape] : shape.anyOf.flatMap(variants);
+function stepsOf(settings: Settings, { path, shape }: Placement): readonly Step[] | null {
+  const steps: Step[] = [];
+  let here = shape;
+  let existing: unknown = settings;
+  for (const segment of path) {
+    const step = stepInto(here, segment, existing);
+    if (step === null) return null;
+    steps.push(step);
+    here = step.shape;
+    existing = typeof existing === 'object' && existing !== null ? Reflect.get(existing, step.key) : undefined;
+  }
+  return steps;
 }
 
-function isListOf(shape: Shape): boolean {
-  return variants(shape).some((each) => each.items !== undefined);
+function plainly(name: string): string {
+  return name.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
 }
 
-function stepInto(shape: Shape, segment: string): { key: string | number; shape: Shape } | null {
-  const wanted = segment.replaceAll('_', '').toLowerCase();
+function stepInto(shape: Shape, segment: string, existing: unknown): Step | null {
+  const wanted = plainly(segment);
+  if (wanted === '') return null;
   for (const each of variants(shape)) {
-    const known = Object.entries(each.properties ?? {}).find(([key]) => key.toLowerCase() === wanted);
+    const known = Object.entries(each.properties ?? {}).find(([key]) => plainly(key) === wanted);
     if (known !== undefined) return { key: known[0], shape: known[1] };
-    if (each.items !== undefined && /^\d{1,4}$/.test(segment)) return { key: Number(segment), shape: each.items };
-    if (typeof each.additionalProperties === 'object') {
-      return { key: segment.toLowerCase(), shape: each.additionalProperties };
-    }
+    if (each.items !== undefined && LIST_NUMBER.test(segment)) return { key: Number(segment), shape: each.items };
+    if (typeof each.additionalProperties !== 'object') continue;
+    // A name of the person's own: the one that stands in a file already, however it is written there.
+    const own = isPlain(existing) ? Object.keys(existing).find((key) => plainly(key) === wanted) : undefined;
+    return { key: own ?? newName(segment, each.additionalProperties), shape: each.additionalProperties };
   }
   return null;
 }
 
-function nearestTo(segment: string, shape: Shape | null): string {
-  const names = shape === null ? [] : variants(shape).flatMap((each) => Object.keys(each.properties ?? {}));
-  const nearest = nearestName(segment.replaceAll('_', ''), names);
-  return nearest === null ? '' : `; did you mean ${nearest}?`;
+/** How a name is written that stands in no file: where any setting may stand as settings are, else in small letters. */
+function newName(segment: string, below: Shape): string {
+  const small = segment.toLowerCase();
+  return isFree(below) ? small.replaceAll(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()) : small;
 }
 
-/** A variable is text; the schema says what it stands for. */
-function typedAs(value: string, shape: Shape): unknown {
+/** A setting of which the schema says nothing. */
+function isFree(shape: Shape): boolean {
+  return Object.keys(shape).length === 0;
+}
+
+/** All variables of a shape, lists by their first entry; names of a person's own stand for nothing. */
+function variablesIn(shape: Shape, before: string): readonly string[] {
+  const below = variants(shape).flatMap((each) => [
+    ...Object.entries(each.properties ?? {}).flatMap(([key, inside]) => variablesIn(inside, `${before}__${spelled(key)}`)),
+    ...(each.items === undefined ? [] : variablesIn(each.items, `${before}__0`)),
+  ]);
+  return below.length === 0 ? [before.replace('__', PREFIX)] : below;
+}
+
+function spelled(key: string): string {
+  return key.replace(/[A-Z]/g, '_$&').toUpperCase();
+}
+
+function nearestVariable(name: string, shape: Shape): string | null {
+  const numbers = [...name.matchAll(/(?<=__)\d+(?=__|$)/g)].map(([number]) => number);
+  const near = nearestName(name.replaceAll(/(?<=__)\d+(?=__|$)/g, '0'), [...PLAIN_VARIABLES.keys(), ...variablesIn(shape, '')]);
+  return near?.replaceAll(/(?<=__)0(?=__|$)/g, () => numbers.shift() ?? '0') ?? null;
+}
+
+/** A variable is text; the schema says what it stands for. Undefined: the text of a list or section is not YAML. */
+function valueOf(text: string, shape: Shape): unknown {
   const kinds = variants(shape).flatMap((each) => each.type ?? []);
-  if (kinds.includes('string') && !kinds.includes('null')) return value;
-  if ((kinds.includes('integer') || kinds.includes('number')) && /^-?\d+(\.\d+)?$/.test(value)) return Number(value);
-  if (kinds.includes('boolean') && /^(true|false)$/.test(value)) return value === 'true';
-  if (kinds.includes('null') && value === '') return null;
-  if (kinds.includes('array') || kinds.includes('object')) return parseDocument(value).toJS();
-  return value;
+  const may = (...names: readonly string[]): boolean => names.some((name) => kinds.includes(name));
+  if (isFree(shape)) return freely(text);
+  if (text === '' && may('null')) return null;
+  if (may('string')) return text;
+  if (may('integer', 'number') && /^-?\d{1,15}$/.test(text)) return Number(text);
+  if (may('boolean') && /^(?:true|false)$/.test(text)) return text === 'true';
+  if (!may('array', 'object')) return text;
+  const read = readYaml(text);
+  return read.ok ? (read.value ?? undefined) : undefined;
 }
 
-/** The known name nearest to a mistyped one, by edits; null when none is near. */
-export function nearestName(typed: string, names: readonly string[]): string | null {
-  const distances = names.map((name) => ({ name, edits: editsBetween(typed.toLowerCase(), name.toLowerCase()) }));
-  const [best] = distances.toSorted((one, other) => one.edits - other.edits);
-  return best !== undefined && best.edits <= Math.max(2, Math.floor(best.name.length / 3)) ? best.name : null;
-}
-
-function editsBetween(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...one].entries()) {
-    const next = [i + 1];
-    for (const [j, against] of [...other].entries()) {
-      const change = (row[j] ?? 0) + (letter === against ? 0 : 1);
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
+/** A number or a yes only where it would be written just so: 0123 stays a text. */
+function freely(text: string): unknown {
+  if (String(Number(text)) === text) return Number(text);
+  return text === 'true' || text === 'false' ? text === 'true' : text;
 }

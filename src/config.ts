@@ -4,18 +4,24 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { gather, nearestName, type Shape } from './config-sources.ts';
+import { gather, type Variables } from './config-sources.ts';
 import { logLevels } from './log.ts';
 import { centreConfigShape } from './payment/centre/centre-config.ts';
 import { gsmaConnectorShape } from './payment/gsma-config.ts';
 import { ok, type Result, refuse } from './result.ts';
+import { nearestName, problemsOf, type Settings, type Shape, unknownName } from './settings-form.ts';
 
 const port = z.int().min(0).max(65_535);
 const ms = (byDefault: number, least = 1): z.ZodDefault<z.ZodInt> => z.int().min(least).default(byDefault);
 /** A name of digits: unquoted, YAML would read a number and lose zeros and plus signs. */
-const digits = z.string({ error: 'expected text in quotes, since YAML would read a number' });
-const key32 = z.string().regex(/^[0-9a-f]{64}$/i, 'expected 32 bytes as 64 hexadecimal digits');
-const url = (scheme: RegExp, example: string): z.ZodString => z.string().regex(scheme, `expected a URL such as ${example}`);
+const digits = z.string();
+const KEY32 = 'expected 32 bytes as 64 hexadecimal digits, in quotes';
+const key32 = z.string({ error: KEY32 }).regex(/^[0-9a-f]{64}$/i, KEY32);
+const DATABASE_URL = 'expected a URL such as postgres://name:password@host:5432/database, special characters %-encoded';
+const databaseUrl = z.string().refine(isDatabaseUrl, DATABASE_URL);
+const redisUrl = z
+  .string()
+  .refine(isRedisUrl, 'expected a URL such as redis://host:6379, special characters %-encoded, or the path of a socket');
 const address = z.strictObject({ ton: z.int().min(0).max(7), npi: z.int().min(0).max(18), addr: digits.min(1).max(20) });
 
 const smppAccount = z.strictObject({
@@ -68,8 +74,11 @@ const sms = z.strictObject({
   helpEveryMs: ms(600_000, 1000),
   partsMs: ms(300_000, 1000),
   lookBackMs: ms(600_000, 1000),
-  timeZone: z.string().default('Africa/Dakar'),
+  timeZone: z.string().refine(isTimeZone, 'expected the name of a time zone, such as Africa/Dakar').default('Africa/Dakar'),
 });
+
+/** A call that starts at once must have ended when its lease does. */
+const LEASE_SPARE_MS = 1_000;
 
 const schema = z.strictObject({
   /** Names this node; unique among running nodes. */
@@ -82,14 +91,14 @@ const schema = z.strictObject({
   /** Absent: a private PostgreSQL, where the package that brings it is installed. */
   database: z
     .strictObject({
-      url: url(/^postgres(ql)?:\/\//, 'postgres://relais_app@db/relais').nullable().default(null),
+      url: databaseUrl.nullable().default(null),
       /** Login that may change the schema; only `relais migrate` uses it. */
-      ownerUrl: url(/^postgres(ql)?:\/\//, 'postgres://relais_owner@db/relais').nullable().default(null),
+      ownerUrl: databaseUrl.nullable().default(null),
       connections: z.int().min(2).max(100).default(12),
     })
     .prefault({}),
   redis: z
-    .strictObject({ url: url(/^(rediss?:|unix:|\/)/, 'redis://cache:6379').nullable().default(null) })
+    .strictObject({ url: redisUrl.nullable().default(null) })
     .prefault({}),
   /** Secrets of this installation, the same on all nodes, never in a database. */
   keys: z.strictObject({
@@ -123,45 +132,41 @@ const schema = z.strictObject({
     .prefault({}),
   effects: z.strictObject({ leaseMs: ms(15_000, 13_000), pollMs: ms(2_000, 50), deadlinePollMs: ms(1_000, 50) }).prefault({}),
   drainMs: ms(25_000),
-  centre: centreConfigShape.optional(),
 });
 
-/** The whole configuration, checked. */
+/** The configuration of `relais serve`, checked. The section `centre` is not in it: the ledger's login is not the server's to know. */
 export type Config = z.infer<typeof schema>;
 /** What a person writes. */
 export type ConfigInput = z.input<typeof schema>;
-/** Sections that `relais centre` reads; the rest may be absent there. */
-const centreSchema = z.looseObject({ log: schema.shape.log, centre: centreConfigShape });
+/** The sections that `relais centre` reads; the others may stand in the same file. */
+const centreSchema = z.strictObject({ log: schema.shape.log, centre: centreConfigShape });
 /** The configuration of the payment centre's process. */
-export type CentreProcessConfig = Pick<Config, 'log'> & { readonly centre: NonNullable<Config['centre']> };
+export type CentreProcessConfig = z.infer<typeof centreSchema>;
 
 /** Every problem at once, each with its key, what was expected and what to do. Never a value, since it may be a secret. */
 export type ConfigRefusal = { readonly problems: readonly string[] };
 
+function isDatabaseUrl(text: string): boolean {
+  return /^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text) && new URL(text).pathname.length > 1;
+}
+
+function isRedisUrl(text: string): boolean {
+  return /^(?:unix:\/\/)?\/./.test(text) || (/^rediss?:\/\/./.test(text) && URL.canParse(text));
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }) instanceof Intl.DateTimeFormat;
+  } catch {
+    return false;
+  }
+}
+
+/** Names and kinds of all settings of both processes. */
 function shapeOf(): Shape {
+  const whole = schema.extend({ centre: centreConfigShape });
   // Only names and kinds are read from it; what JSON Schema cannot say is checked by the schema itself.
-  const described: unknown = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' });
-  return typeof described === 'object' && described !== null ? described : {};
-}
-
-function problemOf(issue: z.core.$ZodIssue): readonly string[] {
-  const path = issue.path.map(String).join('.');
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => {
-      const near = nearestName(key, namesAt(issue.path));
-      return `${[...issue.path, key].map(String).join('.')}: unknown setting${near === null ? '' : `; did you mean ${near}?`}`;
-    });
-  }
-  if (issue.code === 'invalid_type' && issue.expected === 'string') {
-    return [`${path}: expected text in quotes`];
-  }
-  return [`${path}: ${issue.message}`];
-}
-
-function namesAt(path: readonly PropertyKey[]): readonly string[] {
-  let shape: Shape | undefined = shapeOf();
-  for (const key of path) shape = shape?.properties?.[String(key)] ?? shape?.items;
-  return Object.keys(shape?.properties ?? {});
+  return z.toJSONSchema(whole, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Shape;
 }
 
 function freeze<Value>(value: Value): Value {
@@ -172,37 +177,94 @@ function freeze<Value>(value: Value): Value {
   return value;
 }
 
-function checked<Value>(form: z.ZodType<Value>, settings: unknown, found: readonly string[]): Result<Value, ConfigRefusal> {
-  const parsed = form.safeParse(settings);
-  const problems = [...found, ...(parsed.success ? [] : parsed.error.issues.flatMap(problemOf))];
+/** What to check: the form of one process, its part of the settings, and what its settings must be among themselves. */
+type Check<Value> = {
+  readonly form: z.ZodType<Value>;
+  readonly settings: unknown;
+  readonly found: readonly string[];
+  readonly across: (value: Value) => readonly string[];
+};
+
+function checked<Value>({ form, settings, found, across }: Check<Value>): Result<Value, ConfigRefusal> {
+  // A copy: what the schema hands through is frozen with the rest, and belongs to the caller.
+  const parsed = form.safeParse(structuredClone(settings));
+  const wrong = parsed.success ? across(parsed.data) : problemsOf(parsed.error.issues, settings, shapeOf());
+  const problems = [...found, ...wrong];
   return parsed.success && problems.length === 0 ? ok(freeze(parsed.data)) : refuse({ problems });
 }
 
+/** The settings but for these sections. */
+function without(settings: Settings, sections: readonly string[]): Settings {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !sections.includes(name)));
+}
+
 /** Reads files and environment into the configuration of `relais serve`, or all that is wrong with it. */
-export function loadConfig(
-  files: readonly string[],
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): Result<Config, ConfigRefusal> {
-  const { settings, problems } = gather(files, environment, shapeOf());
-  return checked(schema, settings, problems);
+export function loadConfig(files: readonly string[], given: Variables = process.env): Result<Config, ConfigRefusal> {
+  const { settings, problems } = gather(files, given, shapeOf());
+  return checked({ form: schema, settings: without(settings, ['centre']), found: problems, across: disagreements });
 }
 
 /** Reads files and environment into the configuration of `relais centre`. */
 export function loadCentreConfig(
   files: readonly string[],
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  given: Variables = process.env,
 ): Result<CentreProcessConfig, ConfigRefusal> {
-  const { settings, problems } = gather(files, environment, shapeOf());
-  return checked(centreSchema, settings, problems);
+  const shape = shapeOf();
+  const { settings, problems } = gather(files, given, shape);
+  const ofServer = Object.keys(schema.shape).filter((name) => name !== 'log');
+  const unknown = Object.keys(without(settings, ['centre', 'log', ...ofServer])).map((name) => unknownName([], name, shape));
+  return checked({
+    form: centreSchema,
+    settings: { log: settings['log'], centre: settings['centre'] },
+    found: [...problems, ...unknown],
+    across: ({ centre }) =>
+      [
+        { name: 'databaseUrl', url: centre.databaseUrl },
+        { name: 'appDatabaseUrl', url: centre.appDatabaseUrl },
+      ].flatMap(({ name, url }) => (url === null || isDatabaseUrl(url) ? [] : [`centre.${name}: ${DATABASE_URL}`])),
+  });
 }
 
 /** Checks settings made by a program, tests and the demo, by the same schema. */
 export function checkConfig(settings: ConfigInput): Result<Config, ConfigRefusal> {
-  return checked(schema, settings, []);
+  return checked({ form: schema, settings, found: [], across: disagreements });
+}
+
+/** What each setting allows, but not beside the others. */
+function disagreements({ smpp, keys, effects, payment, ussd: dialogs }: Config): readonly string[] {
+  const accounts = Object.keys(smpp.accounts);
+  const problems = smpp.binds.flatMap(({ account }, index) => {
+    if (accounts.includes(account)) return [];
+    const near = nearestName(account, accounts);
+    return [`smpp.binds.${index}.account: no such name in smpp.accounts${near === null ? '' : `; did you mean ${near}?`}`];
+  });
+  for (const account of accounts) {
+    if (!smpp.binds.some((bind) => bind.account === account)) problems.push(`smpp.accounts.${account}: no bind names it`);
+  }
+  for (const index of repeated(smpp.binds.map(({ name }) => name))) {
+    problems.push(`smpp.binds.${index}.name: another bind has this name`);
+  }
+  for (const index of repeated(keys.msisdnMaster.map(({ id }) => id))) {
+    problems.push(`keys.msisdnMaster.${index}.id: another key has this name`);
+  }
+  const { authorizeMs, checkMs, otherMs } = payment.wallet.budgets;
+  const longest = Math.max(authorizeMs, checkMs, otherMs);
+  if (effects.leaseMs < longest + LEASE_SPARE_MS) {
+    problems.push(`effects.leaseMs: expected at least ${longest + LEASE_SPARE_MS}, the longest of payment.wallet.budgets and a second`);
+  }
+  if (dialogs.rendezvousMs >= dialogs.replyDeadlineMs) {
+    problems.push(`ussd.rendezvousMs: expected less than ussd.replyDeadlineMs, ${dialogs.replyDeadlineMs}`);
+  }
+  return problems;
+}
+
+/** Places of those that stand before, too. */
+function repeated(names: readonly string[]): readonly number[] {
+  return [...names.keys()].filter((index) => names.indexOf(names[index] ?? '') < index);
 }
 
 /** The environment as it stands, for starting child processes. */
-export function environment(): Readonly<Record<string, string | undefined>> {
+export function environment(): Variables {
   return process.env;
 }
 

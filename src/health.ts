@@ -16,9 +16,10 @@ export type HealthDeps = {
   /** True while starting or draining: not ready. */
   readonly isClosed: () => boolean;
   readonly status: () => Readonly<Record<string, unknown>>;
+  /** Longest wait for the parts; a part that does not answer is down. Default 2000. */
+  readonly lookMs?: DurationMs;
 };
 
-/** Longest wait for the parts; a part that does not answer is down. */
 const LOOK_MS: DurationMs = 2000;
 
 /** The HTTP server of the admin port, not listening yet: `/livez`, `/readyz`, `/status`. */
@@ -44,12 +45,14 @@ async function readiness(deps: HealthDeps): Promise<{ status: number; body: unkn
   return { status: isDown ? 503 : 200, body: { ready: !isDown, degraded: reasons.length > 0, reasons } };
 }
 
-async function lookInTime(deps: HealthDeps): Promise<readonly PartHealth[]> {
+async function lookInTime({ look, lookMs = LOOK_MS }: HealthDeps): Promise<readonly PartHealth[]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<readonly PartHealth[]>((resolve) => {
-    timer = setTimeout(() => resolve([{ part: 'all', state: 'down', reason: 'no answer' }]), LOOK_MS);
+    timer = setTimeout(() => resolve([{ part: 'all', state: 'down', reason: 'no answer' }]), lookMs);
   });
-  const parts = await Promise.race([deps.look(), late]);
+  // Whoever asks must get an answer, also when the look itself fails.
+  const seen = look().catch((): readonly PartHealth[] => [{ part: 'all', state: 'down', reason: 'failed' }]);
+  const parts = await Promise.race([seen, late]);
   clearTimeout(timer);
   return parts;
 }

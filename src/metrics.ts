@@ -14,21 +14,27 @@ export type Metrics = {
   read(): Readonly<Record<string, number | { readonly sum: number; readonly count: number }>>;
 };
 
-/** More series than this would mean that a label holds something unbounded; further ones are not kept. */
+/** More series than this would mean that a label holds something unbounded; further ones are only counted. */
 const MOST_SERIES = 5_000;
+/** How often something was not kept for want of room. */
+const REFUSED = 'series_refused_total';
 
 /** Creates an empty table. */
 export function createMetrics(): Metrics {
   const counts = new Map<string, number>();
   const sums = new Map<string, { sum: number; count: number }>();
+  let refused = 0;
   const nameOf = (name: string, labels: Labels): string => {
     const written = Object.entries(labels)
       .toSorted(([one], [other]) => (one < other ? -1 : 1))
       .map(([label, value]) => `${label}=${JSON.stringify(value)}`);
     return written.length === 0 ? name : `${name}{${written.join(',')}}`;
   };
-  const hasRoom = (series: string): boolean =>
-    counts.size + sums.size < MOST_SERIES || counts.has(series) || sums.has(series);
+  const hasRoom = (series: string): boolean => {
+    if (counts.size + sums.size < MOST_SERIES || counts.has(series) || sums.has(series)) return true;
+    refused += 1;
+    return false;
+  };
   return {
     count: (name, labels) => {
       const series = nameOf(name, labels);
@@ -40,6 +46,6 @@ export function createMetrics(): Metrics {
       const before = sums.get(series) ?? { sum: 0, count: 0 };
       sums.set(series, { sum: before.sum + value, count: before.count + 1 });
     },
-    read: () => Object.fromEntries([...counts, ...sums]),
+    read: () => ({ ...Object.fromEntries([...counts, ...sums]), ...(refused === 0 ? {} : { [REFUSED]: refused }) }),
   };
 }

@@ -20,7 +20,7 @@ import type { CarryOut } from './effect-worker.ts';
 
 /** What the effects need of the world. */
 export type CarryOutDeps = {
-  readonly store: PurchaseStore;
+  readonly store: Pick<PurchaseStore, 'openCase' | 'reschedule' | 'finish' | 'refund' | 'refundSettled'>;
   readonly coordinator: Coordinator;
   readonly walletOf: (provider: string) => PaymentPort;
   readonly machines: MachinePort;

@@ -34,11 +34,12 @@ export function books(house: House, id: PurchaseId = firstId): string {
 /** The books of a purchase that went well. */
 export const sold = 'completed; payer -500; operator +500; dropped 1; sent receipt';
 
-/** Calls to the wallet, without the purchase: `authorize/1, settle/1`. */
+/** Calls to the wallet, without the purchase: `authorize/1, query authorize/1, settle/1`. */
 export function callsOf(house: House): string {
-  return house.wallet.calls
-    .map((call) =>
-      call.replace(/^(\S+) [^/]+\/(\S+)$/, (_all, verb, key) => (key.startsWith(verb) ? key : `${verb} ${key}`)),
-    )
-    .join(', ');
+  const short = (call: string): string => {
+    const [verb = '', key = ''] = call.split(' ');
+    const operation = key.slice(key.indexOf('/') + 1);
+    return operation.startsWith(`${verb}/`) ? operation : `${verb} ${operation}`;
+  };
+  return house.wallet.calls.map(short).join(', ');
 }

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { Secret } from '../../src/purchase/payment-port.ts';
-import type { BeginCommit } from '../../src/purchase/store-port.ts';
 import { buildHouse, firstId, type House, payer } from '../support/house.ts';
 import { aRegistry, aRegistryMachine, statementOf } from '../support/store-builders.ts';
 import { books, callsOf, sold } from './books.ts';
@@ -171,13 +170,12 @@ describe('a confirmation', () => {
   it('repeated records what is left of the order by then', async () => {
     const house = await buildHouse();
     await house.select();
-    const begun: BeginCommit[] = [];
     house.node('a').failJournal(silentBegin);
     const confirming = house.confirm();
     await house.advance(1000);
     await confirming;
     const kept = house.world.tables.find(firstId);
-    expect([begun, kept?.deadlineAt]).to.deep.equal([[], 60_000]);
+    expect([kept?.confirmedAt, kept?.deadlineAt]).to.deep.equal([500, 60_000]);
   });
 });
 

@@ -178,8 +178,8 @@ export function createFakeWallet({ clock, answersAfterMs = 200, ...deps }: FakeW
     if (barred.has(command.key)) return declined('wallet_refused');
     const before = authorizations.get(command.key);
     if (before !== undefined && capabilities.replay === 'first_answer') return stateOf(before);
-    // A wallet that judges funds before it looks for the key: its answer to a repetition proves nothing.
-    if (before !== undefined && capabilities.replay === 'rejects_duplicate') return declined('request_rejected');
+    // A connector reads "duplicate" as what it is: no answer about the first call.
+    if (before !== undefined && capabilities.replay === 'rejects_duplicate') return { kind: 'unknown', cause: 'status' };
     const nowMs = clock.now();
     const one: Authorization = {
       terms: command.terms,

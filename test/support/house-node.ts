@@ -91,13 +91,17 @@ function createLife(clock: FakeClock, polls: Set<() => void>) {
   let commits = 0;
   let death: { readonly n: number; readonly when: 'before' | 'after' } | null = null;
 
-  const heard = (answer: unknown): unknown =>
-    answer instanceof Promise
-      ? answer.then(
-          (value: unknown) => (isDead ? never : value),
-          (error: unknown) => (isDead ? never : Promise.reject(error)),
-        )
-      : answer;
+  /** The answer, or the fault, unless its hearer is dead by then. */
+  async function listen(answer: Promise<unknown>): Promise<unknown> {
+    try {
+      const value = await answer;
+      return isDead ? await never : value;
+    } catch (error) {
+      if (isDead) return never;
+      throw error;
+    }
+  }
+  const heard = (answer: unknown): unknown => (answer instanceof Promise ? listen(answer) : answer);
   const around = (_name: string, run: () => unknown): unknown => (isDead ? never : heard(run()));
 
   async function aroundJournal(name: string, run: () => unknown): Promise<unknown> {
@@ -121,8 +125,8 @@ function createLife(clock: FakeClock, polls: Set<() => void>) {
   }
 
   const own: Clock = {
-    now: clock.now,
-    wall: clock.wall,
+    now: () => clock.now(),
+    wall: () => clock.wall(),
     after: (ms, run) => {
       const live = (): void => {
         if (!isDead) run();
@@ -208,7 +212,7 @@ export function createNode(name: string, shared: Shared, host: (id: string) => H
     wallet,
     walletOf,
     newReference: () => `${name.toUpperCase()}-${changes.length}`,
-    holds: machines.holds,
+    holds: (machineId) => machines.holds(machineId),
   });
   effects.start();
   deadlines.start();

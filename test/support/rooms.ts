@@ -16,9 +16,10 @@ const LINK_SHAPES: readonly string[] = ['src/automaton-link/messages.ts', 'src/a
 const ROOMS: readonly Room[] = [
   { path: 'src/main.ts', may: [] },
   { path: COMPOSITION, may: [] },
-  { path: 'src/config.ts', may: ['src/config-sources.ts', 'src/log.ts', ...LEAVES] },
-  { path: 'src/config-sources.ts', may: LEAVES },
-  { path: 'src/registry-file.ts', may: ['src/store/registry.ts', ...LEAVES] },
+  { path: 'src/config.ts', may: ['src/config-sources.ts', 'src/settings-form.ts', 'src/log.ts', ...LEAVES] },
+  { path: 'src/settings-form.ts', may: LEAVES },
+  { path: 'src/config-sources.ts', may: ['src/settings-form.ts', ...LEAVES] },
+  { path: 'src/registry-file.ts', may: ['src/settings-form.ts', 'src/store/registry.ts', ...LEAVES] },
   { path: 'src/log.ts', may: [PURCHASE, ...LEAVES] },
   { path: 'src/metrics.ts', may: LEAVES },
   { path: 'src/health.ts', may: LEAVES },
@@ -56,7 +57,7 @@ const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   '@node-rs/argon2': ['src/payment/centre/', 'src/console/'],
   ws: ['src/automaton-link/'],
   pino: ['src/log.ts'],
-  yaml: ['src/config.ts', 'src/config-sources.ts', 'src/registry-file.ts', COMPOSITION],
+  yaml: ['src/config.ts', 'src/settings-form.ts', COMPOSITION],
   commander: ['src/main.ts', 'src/cli/'],
 };
 
