@@ -142,12 +142,7 @@ function codeOf(play: Play, phone: string): string {
 }
 
 async function seeScreen(play: Play, phone: string, keys: readonly string[]): Promise<void> {
-  let screen = await play.stage.nextScreen(phone, SCREEN_MS);
-  const asksAgain = recognizer(play.deps.texts, play.deps.language, 'already_paid');
-  if (keys.includes('quote') && asksAgain(screen.text)) {
-    play.stage.key(phone, '1');
-    screen = await play.stage.nextScreen(phone, SCREEN_MS);
-  }
+  const screen = await play.stage.nextScreen(phone, SCREEN_MS);
   const { text, alphabet, units, limit } = screen;
   play.shown.push({ title: `${phone}: USSD`, text, alphabet, units, limit });
   checkText(play, 'screen', text, keys);

@@ -26,6 +26,8 @@ export const machines: readonly StageMachine[] = [
     goods: [
       { item: 1, name: 'Café long', price: 500n },
       { item: 2, name: 'Chocolat', price: 600n },
+      { item: 3, name: 'Thé', price: 450n },
+      { item: 4, name: 'Cappuccino', price: 650n },
     ],
   },
   {
@@ -35,6 +37,7 @@ export const machines: readonly StageMachine[] = [
     goods: [
       { item: 1, name: '10 copies', price: 200n },
       { item: 2, name: '50 copies', price: 900n },
+      { item: 3, name: 'Reliure', price: 700n },
     ],
   },
   {

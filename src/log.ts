@@ -129,13 +129,12 @@ export function createLog(
     },
     output,
   );
-  const own = (name: string): boolean => OWN_NAMES.has(name) || Object.hasOwn(base, name);
+  const isOwn = (name: string): boolean => OWN_NAMES.has(name) || Object.hasOwn(base, name);
   const clean = (fields: Readonly<Record<string, unknown>>, error?: unknown): object =>
     Object.fromEntries(
-      Object.entries(cleanedFields(error === undefined ? fields : { ...fields, error }, 0)).map(([name, value]) => [
-        own(name) ? `${name}_` : name,
-        value,
-      ]),
+      Object.entries(cleanedFields(error === undefined ? fields : { ...fields, error }, 0))
+        .filter(([name, value]) => base[name] !== value)
+        .map(([name, value]) => [isOwn(name) ? `${name}_` : name, value]),
     );
   return {
     info: (event, fields) => logger.info(clean(fields), event),

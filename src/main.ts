@@ -4,15 +4,19 @@
 import { realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError } from 'commander';
-import { configurationEnd } from './cli/config-check.ts';
+import { Command, Option } from 'commander';
+import { configurationEnd, reportCheck } from './cli/config-check.ts';
+import { endingOf } from './cli/ending.ts';
 import { CommandEnd, exitCodes, say } from './cli/exit.ts';
 import type { Config } from './config.ts';
+import type { Log } from './log.ts';
 
 const CODES =
   'Exit codes: 0 done, 1 failed, 2 usage, 69 a needed service is unavailable, 70 bug, 75 try later, 78 configuration, 130 interrupted';
+const KEEP = '.relais/serve';
 
 type ConfigOptions = { readonly config: readonly string[] };
+type KeepOptions = ConfigOptions & { readonly keep: string };
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 async function loadedConfig(files: readonly string[]): Promise<Config> {
@@ -22,22 +26,38 @@ async function loadedConfig(files: readonly string[]): Promise<Config> {
   return loaded.value;
 }
 
-async function serveCommand(options: ConfigOptions & { readonly keep: string }): Promise<void> {
+/** Whatever nobody caught ends the process, whose supervisor starts it again; by the log, so that numbers are masked. */
+function endOnBug(log: Log): void {
+  process.on('uncaughtException', (error) => {
+    log.error('bug', {}, error);
+    process.exit(exitCodes.bug);
+  });
+}
+
+async function serveCommand(options: KeepOptions): Promise<void> {
   const config = await loadedConfig(options.config);
+  const { problemsBeyondSchema } = await import('./composition/beyond-schema.ts');
+  const problems = problemsBeyondSchema(config);
+  if (problems.length > 0) throw configurationEnd(problems);
   const { serve } = await import('./cli/serve.ts');
   const { createLog } = await import('./log.ts');
   const { start } = await import('./composition/start.ts');
   const { privateEngines } = await import('./composition/private-engines.ts');
+  const log = createLog(config.log.level, { node: config.node });
+  endOnBug(log);
   await serve(async () => {
-    const engines = await privateEngines(config, options.keep, say);
-    const log = createLog(config.log.level, { node: config.node });
-    const running = await start(config, { log, ...engines.addresses });
+    const engines = await privateEngines({ config, needs: ['database', 'redis'], keep: options.keep, say });
+    const running = await start(config, { log, ...engines.addresses }).catch(async (error: unknown) => {
+      await engines.stop();
+      throw error;
+    });
+    void engines.died.then((sentence) => {
+      say(sentence);
+      process.exit(exitCodes.unavailable);
+    });
     return {
       where: { http: running.httpPort, admin: running.adminPort },
-      stop: async () => {
-        await running.stop();
-        await engines.stop();
-      },
+      stop: () => running.stop().finally(() => engines.stop()),
     };
   });
 }
@@ -51,6 +71,7 @@ async function centreCommand(options: ConfigOptions): Promise<void> {
   const { startCentre } = await import('./payment/centre/centre.ts');
   const { systemClock } = await import('./time.ts');
   const log = createLog(loaded.value.log.level, { node: 'centre' });
+  endOnBug(log);
   await serve(async () => {
     const centre = await startCentre(loaded.value.centre, {
       clock: systemClock,
@@ -64,23 +85,16 @@ async function centreCommand(options: ConfigOptions): Promise<void> {
   });
 }
 
-async function configCheckCommand(options: ConfigOptions): Promise<void> {
-  const { loadConfig, loadTexts } = await import('./config.ts');
-  const { checkConfiguration } = await import('./cli/config-check.ts');
-  const { faultsOfTexts } = await import('./ussd/phrases.ts');
-  const { readDialect } = await import('./smpp/gateway-profile.ts');
+async function configCheckCommand(options: ConfigOptions & { readonly for: string }): Promise<void> {
+  const { loadCentreConfig, loadConfig } = await import('./config.ts');
+  if (options.for === 'centre') {
+    const loaded = loadCentreConfig(options.config);
+    reportCheck(loaded.ok ? [] : loaded.refusal.problems);
+    return;
+  }
+  const { problemsBeyondSchema } = await import('./composition/beyond-schema.ts');
   const loaded = loadConfig(options.config);
-  const dialects = loaded.ok
-    ? Object.entries(loaded.value.smpp.accounts).flatMap(([name, account]) => {
-        const dialect = readDialect(account.dialect);
-        return dialect.ok ? [] : dialect.refusal.problems.map((each) => `smpp.accounts.${name}.dialect.${each}`);
-      })
-    : [];
-  const texts = faultsOfTexts(loadTexts(new URL('../config/texts/', import.meta.url)));
-  checkConfiguration(
-    () => loaded,
-    () => [...dialects, ...texts],
-  );
+  reportCheck(loaded.ok ? problemsBeyondSchema(loaded.value) : loaded.refusal.problems);
 }
 
 async function migrateCommand(options: ConfigOptions): Promise<void> {
@@ -89,25 +103,33 @@ async function migrateCommand(options: ConfigOptions): Promise<void> {
   const { connectionOfUrl } = await import('./store/connection.ts');
   const url = config.database.ownerUrl ?? config.database.url;
   if (url === null) throw new CommandEnd(exitCodes.configuration, 'Set database.ownerUrl or DATABASE_URL.');
-  for (const file of await migrate(connectionOfUrl(url))) say(`migrated ${file}`);
+  const files = await migrate(connectionOfUrl(url));
+  for (const file of files) say(`migrated ${file}`);
+  if (files.length === 0) say('nothing to migrate');
 }
 
-async function registryCommand(file: string, options: ConfigOptions): Promise<void> {
+async function registryCommand(file: string, options: KeepOptions): Promise<void> {
   const config = await loadedConfig(options.config);
   const { readRegistry } = await import('./registry-file.ts');
   const { buildStore } = await import('./composition/edges.ts');
+  const { privateEngines } = await import('./composition/private-engines.ts');
   const { createLog } = await import('./log.ts');
   const { systemClock } = await import('./time.ts');
-  const registry = readRegistry(await readFile(file, 'utf8'));
-  if (!registry.ok) throw configurationEnd(registry.refusal.problems);
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new CommandEnd(exitCodes.configuration, `${file} cannot be read.`);
+  });
+  const registry = readRegistry(text);
+  if (!registry.ok) throw configurationEnd(registry.refusal.problems, file);
   const log = createLog(config.log.level, { node: config.node });
-  const store = buildStore(config, { log }, systemClock);
+  const engines = await privateEngines({ config, needs: ['database'], keep: options.keep, say });
   try {
-    await store.applyRegistry(registry.value);
-    say(`registered ${registry.value.machines.length} machines`);
+    const store = buildStore(config, { log, ...engines.addresses }, systemClock);
+    await store.applyRegistry(registry.value).finally(() => store.close());
   } finally {
-    await store.close();
+    await engines.stop();
   }
+  const { operators, products, machines } = registry.value;
+  say(`registered ${operators.length} operators, ${products.length} products, ${machines.length} machines`);
 }
 
 /** The table of commands. */
@@ -115,28 +137,36 @@ export function commandTable(): Command {
   const program = new Command('relais').description('Pay a machine from the plainest phone.').addHelpText('after', `\n${CODES}`);
   const configurable = (command: Command): Command =>
     command.option('--config <file>', 'YAML file with settings; repeatable, later ones win', collect, []);
-  configurable(program.command('serve'))
+  const kept = (command: Command): Command =>
+    command.option('--keep <folder>', 'where a private PostgreSQL keeps its data when no DATABASE_URL is set', KEEP);
+  kept(configurable(program.command('serve')))
     .description('run a node of the relation server')
-    .option('--keep <folder>', 'where a private PostgreSQL keeps its data when no DATABASE_URL is set', '.relais/serve')
-    .addHelpText('after', '\nExample: relais serve --config /etc/relais/relais.yaml')
+    .addHelpText('before', 'Example: relais serve --config /etc/relais/relais.yaml\n')
     .action(serveCommand);
   configurable(program.command('centre'))
     .description('run the built-in payment centre')
-    .addHelpText('after', '\nExample: relais centre --config /etc/relais/centre.yaml')
+    .addHelpText('before', 'Example: relais centre --config /etc/relais/centre.yaml\n')
     .action(centreCommand);
   configurable(program.command('migrate'))
-    .description('bring the journal\'s database to this version')
-    .addHelpText('after', '\nExample: relais migrate --config /etc/relais/relais.yaml')
+    .description("bring the journal's database to this version")
+    .addHelpText('before', 'Example: relais migrate --config /etc/relais/relais.yaml\n')
     .action(migrateCommand);
-  const config = program.command('config').description('look at the configuration');
+  const config = program
+    .command('config')
+    .description('look at the configuration')
+    .addHelpText('before', 'Example: relais config check --config /etc/relais/relais.yaml\n');
   configurable(config.command('check'))
     .description('list every problem of the configuration at once')
-    .addHelpText('after', '\nExample: relais config check --config /etc/relais/relais.yaml')
+    .addOption(new Option('--for <process>', 'whose configuration it is').choices(['serve', 'centre']).default('serve'))
+    .addHelpText('before', 'Example: relais config check --config /etc/relais/relais.yaml\n')
     .action(configCheckCommand);
-  const registry = program.command('registry').description('operators, machines and products');
-  configurable(registry.command('apply <file>'))
-    .description('register what a YAML file lists; repeatable')
-    .addHelpText('after', '\nExample: relais registry apply machines.yaml --config /etc/relais/relais.yaml')
+  const registry = program
+    .command('registry')
+    .description('operators, machines and products')
+    .addHelpText('before', 'Example: relais registry apply machines.yaml --config /etc/relais/relais.yaml\n');
+  kept(configurable(registry.command('apply <file>')))
+    .description('register what a YAML file lists; a repetition changes nothing')
+    .addHelpText('before', 'Example: relais registry apply machines.yaml --config /etc/relais/relais.yaml\n')
     .action(registryCommand);
   program
     .command('demo')
@@ -146,7 +176,7 @@ export function commandTable(): Command {
     .option('--json', 'print the checks as JSON')
     .option('--keep <folder>', 'keep the data in this folder')
     .option('--lang <language>', 'language of the phones', 'fr')
-    .addHelpText('after', '\nExample: relais demo --cards')
+    .addHelpText('before', 'Example: relais demo --cards\n')
     .action(async (options) => {
       const { runDemo } = await import('./composition/demo.ts');
       await runDemo(options);
@@ -165,28 +195,16 @@ export async function runCommandLine(parameters: readonly string[]): Promise<voi
   try {
     await program.parseAsync([...parameters]);
   } catch (error) {
-    process.exitCode = endOf(error);
+    const { exitCode, sentence, isBug } = endingOf(error);
+    process.exitCode = exitCode;
+    if (sentence !== null) say(isBug ? await masked(sentence) : sentence);
   }
 }
 
-/** What the person reads and the script gets when a command failed. */
-function endOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  if (error instanceof CommandEnd) {
-    say(error.message);
-    return error.exitCode;
-  }
-  if (error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number') {
-    say(error.message);
-    return error.exitCode;
-  }
-  if (error instanceof Error && error.name === 'Fault') {
-    const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    say(`${error.message}${cause}`);
-    return exitCodes.unavailable;
-  }
-  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  return exitCodes.bug;
+/** What nobody foresaw may quote anything. */
+async function masked(text: string): Promise<string> {
+  const { cleaned } = await import('./log.ts');
+  return String(cleaned(text));
 }
 
 function isCalledDirectly(): boolean {

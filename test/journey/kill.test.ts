@@ -12,12 +12,7 @@ async function confirm(stage: Stage, number: string, item: number): Promise<void
   machine.select(item);
   await until(`machine ${number} waits`, () => isWaiting(machine));
   stage.dial(AWA, `*123*${number}#`);
-  const screen = await stage.nextScreen(AWA, 20_000);
-  // The same thing just bought: the payer says that he wants another one.
-  if (screen.text.startsWith('Déjà payé')) {
-    stage.key(AWA, '1');
-    await stage.nextScreen(AWA, 20_000);
-  }
+  await stage.nextScreen(AWA, 20_000);
   stage.key(AWA, '1');
 }
 

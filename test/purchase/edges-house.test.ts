@@ -299,6 +299,7 @@ describe('edges of the confirmation', () => {
   it('edge 22: two nodes, and the first one’s answer is lost: the wallet is asked once', async () => {
     const house = await buildHouse();
     await house.select();
+    house.wallet.fail('authorize', { kind: 'late', afterMs: 5000 });
     house.node('a').failJournal({ on: 'begin', happened: 'unknown', isDone: false });
     const first = house.confirm();
     const second = house.confirm({ node: 'b' });

@@ -167,6 +167,16 @@ describe('a confirmation', () => {
     ]);
   });
 
+  it('whose answer was lost for so long that the call could outlive its lease is left to the lease', async () => {
+    const house = await buildHouse();
+    await house.select();
+    const away = { on: 'begin', happened: 'no', isDone: false } as const;
+    house.node('a').failJournal({ ...silentBegin, isDone: true }, ...Array.from({ length: 7 }, () => away));
+    expect((await during(house, 5000, house.confirm())).kind).to.equal('exists');
+    await house.rest();
+    expect([books(house), callsOf(house)]).to.deep.equal([sold, 'query authorize/1, authorize/1, settle/1']);
+  });
+
   it('repeated records what is left of the order by then', async () => {
     const house = await buildHouse();
     await house.select();

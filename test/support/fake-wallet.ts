@@ -179,7 +179,8 @@ export function createFakeWallet({ clock, answersAfterMs = 200, ...deps }: FakeW
     const before = authorizations.get(command.key);
     if (before !== undefined && capabilities.replay === 'first_answer') return stateOf(before);
     // A connector reads "duplicate" as what it is: no answer about the first call.
-    if (before !== undefined && capabilities.replay === 'rejects_duplicate') return { kind: 'unknown', cause: 'status' };
+    if (before !== undefined && capabilities.replay === 'rejects_duplicate')
+      return { kind: 'unknown', cause: 'status' };
     const nowMs = clock.now();
     const one: Authorization = {
       terms: command.terms,

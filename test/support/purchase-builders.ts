@@ -37,7 +37,7 @@ export const order: Order = {
 };
 
 /** A wallet like the built-in payment centre: it replays by key and reverses by key. */
-export const wallet: WalletTraits = {
+const wallet: WalletTraits = {
   provider: 'centre',
   resendsByKey: true,
   reversesByKey: true,
