@@ -3,6 +3,7 @@
  */
 import type { Confirmed, PurchaseEvent } from '../../src/purchase/event.ts';
 import {
+  type EndedPurchase,
   type EndedState,
   type Facts,
   type LivePurchase,
@@ -12,7 +13,6 @@ import {
   type PurchaseId,
   type State,
   type WalletTraits,
-  type EndedPurchase,
 } from '../../src/purchase/purchase.ts';
 import { defaultRules, type Rules } from '../../src/purchase/rules.ts';
 
