@@ -26,7 +26,7 @@ function mochaArguments(given) {
 /** Source files that compile to nothing: types alone, which no program ever loads. */
 function typesOnly(files) {
   const compiled = (file) => readFileSync(join(checkout, 'dist', file.replace(/\.ts$/, '.js')), 'utf8');
-  return files.filter((file) => /^export \{\};\s*(?:\/\/#.*)?$/.test(compiled(file).trim()));
+  return files.filter((file) => /^(?:\/\*[\s\S]*?\*\/\s*)?export \{\};\s*(?:\/\/#.*)?$/.test(compiled(file).trim()));
 }
 
 async function reportCoverage(folder) {

@@ -44,6 +44,7 @@ export function toldOfWallet(call: {
   readonly method: string;
   readonly route: string;
   readonly isCapture: boolean;
+  readonly asksFor: string | null;
 }): Told {
   const { method, route } = call;
   const said = (step: string | null, text: string): Told => ({ from: 'Relais', to: 'wallet', step, text });
@@ -52,7 +53,9 @@ export function toldOfWallet(call: {
   if (call.isCapture) return said('ST131', 'capture the hold: debit the payer, credit the operator (ST132)');
   if (method === 'POST' && route.endsWith('/merchantpay')) return said('ST11', 'debit the price');
   if (method === 'POST' && /revers/.test(route)) return said('ST71', 'give the money back');
-  if (method === 'PATCH') return said('ST12', "the payer's answer, or a hold let go");
+  if (call.asksFor === 'cancelled') return said('ST71', 'let the hold go: the payer has it all back');
+  if (call.asksFor === 'settled') return said('ST132', 'delivered: release the price to the operator');
+  if (call.asksFor !== null) return said('ST12', "the payer's answer is passed on");
   return said(null, `what became of it? (${method} ${route})`);
 }
 

@@ -13,7 +13,6 @@ import type { Stage } from './stage.ts';
 /** The world as the terminal may touch it. */
 export type TerminalWorld = {
   readonly stage: Stage;
-  readonly engines: { readonly redis: { readonly socketPath: string } };
   killGateway(): Promise<void>;
   startGateway(): Promise<void>;
   wipeRedis(): Promise<void>;

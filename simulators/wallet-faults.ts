@@ -31,6 +31,8 @@ export type WalletCall = {
   readonly key: string | null;
   /** A merchant payment that redeems a hold: the capture, not an authorization of its own. */
   readonly isCapture: boolean;
+  /** The state that a PATCH asks for: `cancelled`, `active`, `validated`, `settled`. */
+  readonly asksFor: string | null;
   readonly forwarded: number;
 };
 
@@ -191,6 +193,7 @@ export async function startWalletFaults(options: {
       route: routeOf(request.url ?? ''),
       key: typeof key === 'string' ? key : null,
       isCapture: body.includes('"oneTimeCode"'),
+      asksFor: /"value":\s*"(\w+)"/.exec(request.method === 'PATCH' ? body.toString('utf8') : '')?.[1] ?? null,
       forwarded: 0,
     };
     calls.push(call);

@@ -149,7 +149,11 @@ function setFromText(settings: Settings, placement: Placement): void {
   for (const { key, shape: here } of steps.slice(0, -1)) {
     const existing: unknown = Object.hasOwn(at, key) ? Reflect.get(at, key) : undefined;
     const next: object =
-      isPlain(existing) || Array.isArray(existing) ? existing : variants(here).some((each) => each.items !== undefined) ? [] : {};
+      isPlain(existing) || Array.isArray(existing)
+        ? existing
+        : variants(here).some((each) => each.items !== undefined)
+          ? []
+          : {};
     put(at, key, next);
     at = next;
   }
@@ -203,7 +207,9 @@ function isFree(shape: Shape): boolean {
 /** All variables of a shape, lists by their first entry; names of a person's own stand for nothing. */
 function variablesIn(shape: Shape, before: string): readonly string[] {
   const below = variants(shape).flatMap((each) => [
-    ...Object.entries(each.properties ?? {}).flatMap(([key, inside]) => variablesIn(inside, `${before}__${spelled(key)}`)),
+    ...Object.entries(each.properties ?? {}).flatMap(([key, inside]) =>
+      variablesIn(inside, `${before}__${spelled(key)}`),
+    ),
     ...(each.items === undefined ? [] : variablesIn(each.items, `${before}__0`)),
   ]);
   return below.length === 0 ? [before.replace('__', PREFIX)] : below;
@@ -215,7 +221,10 @@ function spelled(key: string): string {
 
 function nearestVariable(name: string, shape: Shape): string | null {
   const numbers = [...name.matchAll(/(?<=__)\d+(?=__|$)/g)].map(([number]) => number);
-  const near = nearestName(name.replaceAll(/(?<=__)\d+(?=__|$)/g, '0'), [...PLAIN_VARIABLES.keys(), ...variablesIn(shape, '')]);
+  const near = nearestName(name.replaceAll(/(?<=__)\d+(?=__|$)/g, '0'), [
+    ...PLAIN_VARIABLES.keys(),
+    ...variablesIn(shape, ''),
+  ]);
   return near?.replaceAll(/(?<=__)0(?=__|$)/g, () => numbers.shift() ?? '0') ?? null;
 }
 

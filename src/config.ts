@@ -21,8 +21,15 @@ const DATABASE_URL = 'expected a URL such as postgres://name:password@host:5432/
 const databaseUrl = z.string().refine(isDatabaseUrl, DATABASE_URL);
 const redisUrl = z
   .string()
-  .refine(isRedisUrl, 'expected a URL such as redis://host:6379, special characters %-encoded, or the path of a socket');
-const address = z.strictObject({ ton: z.int().min(0).max(7), npi: z.int().min(0).max(18), addr: digits.min(1).max(20) });
+  .refine(
+    isRedisUrl,
+    'expected a URL such as redis://host:6379, special characters %-encoded, or the path of a socket',
+  );
+const address = z.strictObject({
+  ton: z.int().min(0).max(7),
+  npi: z.int().min(0).max(18),
+  addr: digits.min(1).max(20),
+});
 
 const smppAccount = z.strictObject({
   /** The gateway's dialect: `{extends: generic, ...}`. */
@@ -45,16 +52,19 @@ const smppBind = z.strictObject({
   enquireLinkMs: ms(30_000, 1000),
   responseTimeoutMs: ms(10_000, 500),
   tls: z
-    .strictObject({ ca: z.string().optional(), cert: z.string().optional(), key: z.string().optional(), servername: z.string().optional() })
+    .strictObject({
+      ca: z.string().optional(),
+      cert: z.string().optional(),
+      key: z.string().optional(),
+      servername: z.string().optional(),
+    })
     .nullable()
     .default(null),
 });
 
 /** What an operator may set of the USSD dialogs; meanings in `ussd/turn.ts`. */
 const ussd = z.strictObject({
-  serviceCode: digits
-    .regex(/^\d{2,6}(\*\d{1,6}){0,3}$/, 'expected a code such as "123" or "384*77"')
-    .default('123'),
+  serviceCode: digits.regex(/^\d{2,6}(\*\d{1,6}){0,3}$/, 'expected a code such as "123" or "384*77"').default('123'),
   rendezvousMs: ms(4_000),
   claimMs: ms(60_000, 1000),
   resumeMs: ms(300_000, 1000),
@@ -74,7 +84,10 @@ const sms = z.strictObject({
   helpEveryMs: ms(600_000, 1000),
   partsMs: ms(300_000, 1000),
   lookBackMs: ms(600_000, 1000),
-  timeZone: z.string().refine(isTimeZone, 'expected the name of a time zone, such as Africa/Dakar').default('Africa/Dakar'),
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'expected the name of a time zone, such as Africa/Dakar')
+    .default('Africa/Dakar'),
 });
 
 /** A call that starts at once must have ended when its lease does. */
@@ -82,7 +95,10 @@ const LEASE_SPARE_MS = 1_000;
 
 const schema = z.strictObject({
   /** Names this node; unique among running nodes. */
-  node: z.string().regex(/^[A-Za-z0-9._-]{1,32}$/).default('relais-1'),
+  node: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,32}$/)
+    .default('relais-1'),
   log: z.strictObject({ level: z.enum(logLevels).default('info') }).prefault({}),
   /** Where machines connect. */
   http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(8081) }).prefault({}),
@@ -97,9 +113,7 @@ const schema = z.strictObject({
       connections: z.int().min(2).max(100).default(12),
     })
     .prefault({}),
-  redis: z
-    .strictObject({ url: redisUrl.nullable().default(null) })
-    .prefault({}),
+  redis: z.strictObject({ url: redisUrl.nullable().default(null) }).prefault({}),
   /** Secrets of this installation, the same on all nodes, never in a database. */
   keys: z.strictObject({
     msisdnMac: key32,
@@ -111,7 +125,10 @@ const schema = z.strictObject({
   ussd: ussd.prefault({}),
   sms: sms.prefault({}),
   texts: z
-    .strictObject({ defaultLanguage: z.string().min(2).max(5).default('fr'), wallet: z.string().min(1).max(12).default('MoMo') })
+    .strictObject({
+      defaultLanguage: z.string().min(2).max(5).default('fr'),
+      wallet: z.string().min(1).max(12).default('MoMo'),
+    })
     .prefault({}),
   payment: z.strictObject({
     plan: z.enum(['auto', 'hold_capture', 'debit_refund']).default('auto'),
@@ -130,7 +147,9 @@ const schema = z.strictObject({
       idlePingMs: ms(120_000, 1000),
     })
     .prefault({}),
-  effects: z.strictObject({ leaseMs: ms(15_000, 13_000), pollMs: ms(2_000, 50), deadlinePollMs: ms(1_000, 50) }).prefault({}),
+  effects: z
+    .strictObject({ leaseMs: ms(15_000, 13_000), pollMs: ms(2_000, 50), deadlinePollMs: ms(1_000, 50) })
+    .prefault({}),
   drainMs: ms(25_000),
 });
 
@@ -212,7 +231,9 @@ export function loadCentreConfig(
   const shape = shapeOf();
   const { settings, problems } = gather(files, given, shape);
   const ofServer = Object.keys(schema.shape).filter((name) => name !== 'log');
-  const unknown = Object.keys(without(settings, ['centre', 'log', ...ofServer])).map((name) => unknownName([], name, shape));
+  const unknown = Object.keys(without(settings, ['centre', 'log', ...ofServer])).map((name) =>
+    unknownName([], name, shape),
+  );
   return checked({
     form: centreSchema,
     settings: { log: settings['log'], centre: settings['centre'] },
@@ -236,10 +257,13 @@ function disagreements({ smpp, keys, effects, payment, ussd: dialogs }: Config):
   const problems = smpp.binds.flatMap(({ account }, index) => {
     if (accounts.includes(account)) return [];
     const near = nearestName(account, accounts);
-    return [`smpp.binds.${index}.account: no such name in smpp.accounts${near === null ? '' : `; did you mean ${near}?`}`];
+    return [
+      `smpp.binds.${index}.account: no such name in smpp.accounts${near === null ? '' : `; did you mean ${near}?`}`,
+    ];
   });
   for (const account of accounts) {
-    if (!smpp.binds.some((bind) => bind.account === account)) problems.push(`smpp.accounts.${account}: no bind names it`);
+    if (!smpp.binds.some((bind) => bind.account === account))
+      problems.push(`smpp.accounts.${account}: no bind names it`);
   }
   for (const index of repeated(smpp.binds.map(({ name }) => name))) {
     problems.push(`smpp.binds.${index}.name: another bind has this name`);
@@ -250,7 +274,9 @@ function disagreements({ smpp, keys, effects, payment, ussd: dialogs }: Config):
   const { authorizeMs, checkMs, otherMs } = payment.wallet.budgets;
   const longest = Math.max(authorizeMs, checkMs, otherMs);
   if (effects.leaseMs < longest + LEASE_SPARE_MS) {
-    problems.push(`effects.leaseMs: expected at least ${longest + LEASE_SPARE_MS}, the longest of payment.wallet.budgets and a second`);
+    problems.push(
+      `effects.leaseMs: expected at least ${longest + LEASE_SPARE_MS}, the longest of payment.wallet.budgets and a second`,
+    );
   }
   if (dialogs.rendezvousMs >= dialogs.replyDeadlineMs) {
     problems.push(`ussd.rendezvousMs: expected less than ussd.replyDeadlineMs, ${dialogs.replyDeadlineMs}`);

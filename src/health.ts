@@ -7,7 +7,11 @@ import Koa from 'koa';
 import type { DurationMs } from './time.ts';
 
 /** One part's health: `down` takes the node out of service, `degraded` only says why something is refused. */
-export type PartHealth = { readonly part: string; readonly state: 'ok' | 'degraded' | 'down'; readonly reason: string | null };
+export type PartHealth = {
+  readonly part: string;
+  readonly state: 'ok' | 'degraded' | 'down';
+  readonly reason: string | null;
+};
 
 /** What the port answers from. */
 export type HealthDeps = {
@@ -34,14 +38,17 @@ export function createHealthServer(deps: HealthDeps): Server {
     else if (context.path === '/readyz') Object.assign(context, await readiness(deps));
     else if (context.path === '/status') context.body = { ...deps.status(), parts: await lookInTime(deps) };
   });
-  return createServer(app.callback());
+  const answer = app.callback();
+  return createServer((request, response) => void answer(request, response));
 }
 
 async function readiness(deps: HealthDeps): Promise<{ status: number; body: unknown }> {
   if (deps.isClosed()) return { status: 503, body: { ready: false, reasons: ['starting or draining'] } };
   const parts = await lookInTime(deps);
   const isDown = parts.some((part) => part.state === 'down');
-  const reasons = parts.filter((part) => part.state !== 'ok').map((part) => `${part.part}: ${part.reason ?? part.state}`);
+  const reasons = parts
+    .filter((part) => part.state !== 'ok')
+    .map((part) => `${part.part}: ${part.reason ?? part.state}`);
   return { status: isDown ? 503 : 200, body: { ready: !isDown, degraded: reasons.length > 0, reasons } };
 }
 

@@ -16,7 +16,9 @@ export const logLevels = ['error', 'warn', 'info', 'debug', 'silent'] as const;
 
 /** Words that name a secret, wherever in a field's name they stand; as the last word also `key`. */
 const SECRET_WORDS: ReadonlySet<string> = new Set(
-  'pin pins password passwords passwd passphrase secret secrets token tokens credential credentials authorization cookie pepper'.split(' '),
+  'pin pins password passwords passwd passphrase secret secrets token tokens credential credentials authorization cookie pepper'.split(
+    ' ',
+  ),
 );
 const KEY_WORDS: ReadonlySet<string> = new Set(['key', 'keys', 'apikey']);
 /** Words that name a phone number: there even a short one and a bare number are masked. */
@@ -59,7 +61,10 @@ function cleanedFields(fields: object, depth: number): Readonly<Record<string, u
   return Object.fromEntries(
     Object.entries(fields)
       .filter(([name]) => !isSecret(name))
-      .map(([name, each]: [string, unknown]) => [cleanedText(name), isNumber(name) ? masked(each, depth) : cleaned(each, depth)]),
+      .map(([name, each]: [string, unknown]) => [
+        cleanedText(name),
+        isNumber(name) ? masked(each, depth) : cleaned(each, depth),
+      ]),
   );
 }
 
@@ -96,15 +101,16 @@ function isNumber(name: string): boolean {
 
 function cleanedError(error: Error, depth: number): Readonly<Record<string, unknown>> {
   const { name, message, stack } = error;
-  const known = ['code', 'happened'].flatMap((field) => {
-    const value: unknown = Reflect.get(error, field);
-    return value === undefined ? [] : [[field, cleaned(value, depth + 1)]];
-  });
-  const inside = {
+  const happened: unknown = Reflect.get(error, 'happened');
+  return {
+    name,
+    message: cleaned(message),
+    code: cleaned(Reflect.get(error, 'code'), depth + 1),
+    ...(happened === undefined ? {} : { happened: cleaned(happened, depth + 1) }),
+    stack: cleaned(stack),
     ...(error.cause === undefined ? {} : { cause: cleaned(error.cause, depth + 1) }),
     ...(error instanceof AggregateError ? { errors: cleaned(error.errors, depth + 1) } : {}),
   };
-  return { name, message: cleaned(message), ...Object.fromEntries(known), stack: cleaned(stack), ...inside };
 }
 
 /** Where lines go. */

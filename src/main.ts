@@ -17,6 +17,14 @@ const KEEP = '.relais/serve';
 
 type ConfigOptions = { readonly config: readonly string[] };
 type KeepOptions = ConfigOptions & { readonly keep: string };
+/** As declared below; the simulators are known to this file only when they are called. */
+type DemoFlags = {
+  readonly cards?: boolean;
+  readonly card?: string;
+  readonly json?: boolean;
+  readonly keep?: string;
+  readonly lang: string;
+};
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 async function loadedConfig(files: readonly string[]): Promise<Config> {
@@ -57,7 +65,13 @@ async function serveCommand(options: KeepOptions): Promise<void> {
     });
     return {
       where: { http: running.httpPort, admin: running.adminPort },
-      stop: () => running.stop().finally(() => engines.stop()),
+      stop: async () => {
+        try {
+          await running.stop();
+        } finally {
+          await engines.stop();
+        }
+      },
     };
   });
 }
@@ -124,7 +138,11 @@ async function registryCommand(file: string, options: KeepOptions): Promise<void
   const engines = await privateEngines({ config, needs: ['database'], keep: options.keep, say });
   try {
     const store = buildStore(config, { log, ...engines.addresses }, systemClock);
-    await store.applyRegistry(registry.value).finally(() => store.close());
+    try {
+      await store.applyRegistry(registry.value);
+    } finally {
+      await store.close();
+    }
   } finally {
     await engines.stop();
   }
@@ -134,7 +152,9 @@ async function registryCommand(file: string, options: KeepOptions): Promise<void
 
 /** The table of commands. */
 export function commandTable(): Command {
-  const program = new Command('relais').description('Pay a machine from the plainest phone.').addHelpText('after', `\n${CODES}`);
+  const program = new Command('relais')
+    .description('Pay a machine from the plainest phone.')
+    .addHelpText('after', `\n${CODES}`);
   const configurable = (command: Command): Command =>
     command.option('--config <file>', 'YAML file with settings; repeatable, later ones win', collect, []);
   const kept = (command: Command): Command =>
@@ -177,7 +197,7 @@ export function commandTable(): Command {
     .option('--keep <folder>', 'keep the data in this folder')
     .option('--lang <language>', 'language of the phones', 'fr')
     .addHelpText('before', 'Example: relais demo --cards\n')
-    .action(async (options) => {
+    .action(async (options: DemoFlags) => {
       const { runDemo } = await import('./composition/demo.ts');
       await runDemo(options);
     });

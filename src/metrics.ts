@@ -6,12 +6,15 @@
 /** Labels of a figure. */
 export type Labels = Readonly<Record<string, string>>;
 
+/** A count, or sum and count of what was observed. */
+export type Figure = number | { readonly sum: number; readonly count: number };
+
 /** Counts and observed values, each under its name and labels. */
 export type Metrics = {
   count(name: string, labels: Labels): void;
   observe(name: string, value: number, labels: Labels): void;
   /** All figures, `name{label="value"}` to count, or to sum and count of what was observed. */
-  read(): Readonly<Record<string, number | { readonly sum: number; readonly count: number }>>;
+  read(): Readonly<Record<string, Figure>>;
 };
 
 /** More series than this would mean that a label holds something unbounded; further ones are only counted. */
@@ -46,6 +49,7 @@ export function createMetrics(): Metrics {
       const before = sums.get(series) ?? { sum: 0, count: 0 };
       sums.set(series, { sum: before.sum + value, count: before.count + 1 });
     },
-    read: () => ({ ...Object.fromEntries([...counts, ...sums]), ...(refused === 0 ? {} : { [REFUSED]: refused }) }),
+    read: () =>
+      Object.fromEntries<Figure>([...counts, ...sums, ...(refused === 0 ? [] : [[REFUSED, refused] as const])]),
   };
 }

@@ -23,7 +23,9 @@ const form = z.strictObject({
       }),
     )
     .default([]),
-  products: z.array(z.strictObject({ operatorId: z.int().min(1), name, priceMinor: minor.nullable().default(null) })).default([]),
+  products: z
+    .array(z.strictObject({ operatorId: z.int().min(1), name, priceMinor: minor.nullable().default(null) }))
+    .default([]),
   machines: z
     .array(
       z.strictObject({
@@ -72,14 +74,36 @@ export function readRegistry(text: string): Result<Registry, { readonly problems
 /** What each entry allows, but not beside the others. */
 function disagreements({ operators, products, machines }: z.infer<typeof form>): readonly string[] {
   const twice = (list: string, what: string, names: readonly unknown[]): readonly string[] =>
-    names.flatMap((each, index) => (names.indexOf(each) < index ? [`${list}.${index}: another entry has this ${what}`] : []));
+    names.flatMap((each, index) =>
+      names.indexOf(each) < index ? [`${list}.${index}: another entry has this ${what}`] : [],
+    );
   return [
-    ...twice('operators', 'id', operators.map(({ id }) => id)),
-    ...twice('products', 'name for this operator', products.map((each) => `${each.operatorId} ${each.name}`)),
-    ...twice('machines', 'id', machines.map(({ id }) => id)),
-    ...twice('machines', 'number', machines.map(({ number }) => number)),
+    ...twice(
+      'operators',
+      'id',
+      operators.map(({ id }) => id),
+    ),
+    ...twice(
+      'products',
+      'name for this operator',
+      products.map((each) => `${each.operatorId} ${each.name}`),
+    ),
+    ...twice(
+      'machines',
+      'id',
+      machines.map(({ id }) => id),
+    ),
+    ...twice(
+      'machines',
+      'number',
+      machines.map(({ number }) => number),
+    ),
     ...machines.flatMap(({ items, minMinor, maxMinor }, index) => [
-      ...twice(`machines.${index}.items`, 'selection', items.map(({ item }) => item)),
+      ...twice(
+        `machines.${index}.items`,
+        'selection',
+        items.map(({ item }) => item),
+      ),
       ...(minMinor > maxMinor ? [`machines.${index}.minMinor: expected no more than maxMinor`] : []),
     ]),
   ];

@@ -140,7 +140,9 @@ function expectedOf(issue: z.core.$ZodIssue, shape: Shape): string {
     case 'too_big':
       return `at most ${issue.maximum}${UNITS[issue.origin] ?? ''}`;
     case 'invalid_format':
-      return issue.format === 'url' ? 'a URL such as http://host:8080' : `text of the form ${issue.pattern ?? issue.format}`;
+      return issue.format === 'url'
+        ? 'a URL such as http://host:8080'
+        : `text of the form ${issue.pattern ?? issue.format}`;
     default:
       return 'another value';
   }
@@ -186,9 +188,9 @@ export function nearestName(typed: string, names: readonly string[]): string | n
 
 function editsBetween(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...one].entries()) {
+  for (const [i, letter] of one.split('').entries()) {
     const next = [i + 1];
-    for (const [j, against] of [...other].entries()) {
+    for (const [j, against] of other.split('').entries()) {
       const change = (row[j] ?? 0) + (letter === against ? 0 : 1);
       next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     }

@@ -16,8 +16,17 @@ describe('the admin port', () => {
       }),
   );
 
-  async function ask(path: string, deps: Partial<HealthDeps> = {}, method = 'GET'): Promise<{ status: number; body: string }> {
-    const started = createHealthServer({ look: () => Promise.resolve([fine]), isClosed: () => false, status: () => ({ node: 'relais-1' }), ...deps });
+  async function ask(
+    path: string,
+    deps: Partial<HealthDeps> = {},
+    method = 'GET',
+  ): Promise<{ status: number; body: string }> {
+    const started = createHealthServer({
+      look: () => Promise.resolve([fine]),
+      isClosed: () => false,
+      status: () => ({ node: 'relais-1' }),
+      ...deps,
+    });
     server = started;
     await new Promise<void>((resolve) => started.listen(0, '127.0.0.1', resolve));
     const address = started.address();
@@ -29,7 +38,10 @@ describe('the admin port', () => {
   const looking = (...parts: readonly PartHealth[]): Partial<HealthDeps> => ({ look: () => Promise.resolve(parts) });
 
   it('says that the process lives, whatever its parts do', async () => {
-    expect(await ask('/livez', { look: () => Promise.reject(new Error('dead')), isClosed: () => true })).to.deep.equal({ status: 200, body: 'ok\n' });
+    expect(await ask('/livez', { look: () => Promise.reject(new Error('dead')), isClosed: () => true })).to.deep.equal({
+      status: 200,
+      body: 'ok\n',
+    });
   });
 
   it('says that the node is ready when all parts are', async () => {
@@ -38,25 +50,39 @@ describe('the admin port', () => {
 
   it('is not ready while starting or draining, without looking', async () => {
     const look = (): Promise<never> => Promise.reject(new Error('looked'));
-    expect(await ask('/readyz', { isClosed: () => true, look })).to.deep.equal({ status: 503, body: '{"ready":false,"reasons":["starting or draining"]}' });
+    expect(await ask('/readyz', { isClosed: () => true, look })).to.deep.equal({
+      status: 503,
+      body: '{"ready":false,"reasons":["starting or draining"]}',
+    });
   });
 
   it('is not ready when a part is down', async () => {
     const parts = looking({ part: 'journal', state: 'down', reason: 'journal_unreachable' }, fine);
-    expect(await ask('/readyz', parts)).to.deep.equal({ status: 503, body: '{"ready":false,"degraded":true,"reasons":["journal: journal_unreachable"]}' });
+    expect(await ask('/readyz', parts)).to.deep.equal({
+      status: 503,
+      body: '{"ready":false,"degraded":true,"reasons":["journal: journal_unreachable"]}',
+    });
   });
 
   it('is ready with reasons when a part is degraded', async () => {
     const parts = looking(fine, { part: 'smpp', state: 'degraded', reason: null });
-    expect(await ask('/readyz', parts)).to.deep.equal({ status: 200, body: '{"ready":true,"degraded":true,"reasons":["smpp: degraded"]}' });
+    expect(await ask('/readyz', parts)).to.deep.equal({
+      status: 200,
+      body: '{"ready":true,"degraded":true,"reasons":["smpp: degraded"]}',
+    });
   });
 
   it('is not ready when the parts do not answer in time', async () => {
-    expect((await ask('/readyz', { look: () => new Promise(() => undefined), lookMs: 20 })).body).to.equal('{"ready":false,"degraded":true,"reasons":["all: no answer"]}');
+    expect((await ask('/readyz', { look: () => new Promise(() => undefined), lookMs: 20 })).body).to.equal(
+      '{"ready":false,"degraded":true,"reasons":["all: no answer"]}',
+    );
   });
 
   it('is not ready when the look fails', async () => {
-    expect(await ask('/readyz', { look: () => Promise.reject(new Error('secret detail')) })).to.deep.equal({ status: 503, body: '{"ready":false,"degraded":true,"reasons":["all: failed"]}' });
+    expect(await ask('/readyz', { look: () => Promise.reject(new Error('secret detail')) })).to.deep.equal({
+      status: 503,
+      body: '{"ready":false,"degraded":true,"reasons":["all: failed"]}',
+    });
   });
 
   it('tells the status with its parts', async () => {

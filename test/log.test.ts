@@ -21,17 +21,33 @@ function lineOf(act: (log: Log) => void): Record<string, unknown> {
 describe('a line of the log', () => {
   it('is one JSON object with level, time, node, event and fields', () => {
     const { time, ...line } = lineOf((log) => log.info('notice_sent', { purchaseId: 'p', amount: 500n }));
-    expect(line).to.deep.equal({ level: 'info', node: 'relais-1', event: 'notice_sent', purchaseId: 'p', amount: '500' });
+    expect(line).to.deep.equal({
+      level: 'info',
+      node: 'relais-1',
+      event: 'notice_sent',
+      purchaseId: 'p',
+      amount: '500',
+    });
     expect(String(time)).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
   it('carries its level', () => {
-    expect([lineOf((log) => log.warn('a', {}))['level'], lineOf((log) => log.error('a', {}))['level']]).to.deep.equal(['warn', 'error']);
+    expect([lineOf((log) => log.warn('a', {}))['level'], lineOf((log) => log.error('a', {}))['level']]).to.deep.equal([
+      'warn',
+      'error',
+    ]);
   });
 
   it('keeps a field that is named like one of its own apart', () => {
     const line = lineOf((log) => log.info('purchase', { event: 'authorized', level: 9, node: 'other' }));
-    expect([line['event'], line['event_'], line['level'], line['level_'], line['node'], line['node_']]).to.deep.equal(['purchase', 'authorized', 'info', 9, 'relais-1', 'other']);
+    expect([line['event'], line['event_'], line['level'], line['level_'], line['node'], line['node_']]).to.deep.equal([
+      'purchase',
+      'authorized',
+      'info',
+      9,
+      'relais-1',
+      'other',
+    ]);
   });
 
   it('names the node once where a field repeats it', () => {
@@ -50,8 +66,15 @@ describe('a line of the log', () => {
   it('holds an error with its code, what is known of the act, its stack and its causes', () => {
     const fault = new Fault('journal_unreachable', 'unknown', new Error(`no route for ${NUMBER}`));
     const { error } = lineOf((log) => log.error('commit_failed', {}, fault));
-    expect(error).to.deep.include({ name: 'Fault', message: 'journal_unreachable', code: 'journal_unreachable', happened: 'unknown' });
-    expect(JSON.stringify(error)).to.include(`no route for ${MASKED}`).and.to.match(/log\.test/);
+    expect(error).to.deep.include({
+      name: 'Fault',
+      message: 'journal_unreachable',
+      code: 'journal_unreachable',
+      happened: 'unknown',
+    });
+    expect(JSON.stringify(error))
+      .to.include(`no route for ${MASKED}`)
+      .and.to.match(/log\.test/);
     expect(JSON.stringify(error)).to.not.include(NUMBER);
   });
 
@@ -64,9 +87,14 @@ describe('a line of the log', () => {
 
   it('goes to standard error when nothing else is said', function () {
     this.timeout(10_000);
-    const program = "const {createLog} = await import('./log.ts'); createLog('info', {}).info('hello', {});".replace('./log.ts', new URL('../src/log.ts', import.meta.url).href.replace(/\.ts$/, import.meta.url.endsWith('.ts') ? '.ts' : '.js'));
+    const program = "const {createLog} = await import('./log.ts'); createLog('info', {}).info('hello', {});".replace(
+      './log.ts',
+      new URL('../src/log.ts', import.meta.url).href.replace(/\.ts$/, import.meta.url.endsWith('.ts') ? '.ts' : '.js'),
+    );
     const loader = import.meta.url.endsWith('.ts') ? ['--import', 'tsx'] : [];
-    const { stdout, stderr } = spawnSync(process.execPath, [...loader, '--input-type=module', '--eval', program], { encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync(process.execPath, [...loader, '--input-type=module', '--eval', program], {
+      encoding: 'utf8',
+    });
     expect(stdout).to.equal('');
     expect(stderr).to.match(/"event":"hello"/);
   });
@@ -111,14 +139,22 @@ describe('what the log cleans', () => {
 
   it('masks at every depth, in lists, sets, maps, names of fields and URLs', () => {
     const text = JSON.stringify(
-      cleaned({ a: { b: [{ c: `to ${NUMBER}` }] }, [NUMBER]: 1, s: new Set([NUMBER]), m: new Map([[NUMBER, NUMBER]]), u: new URL(`http://x/${NUMBER}`) }),
+      cleaned({
+        a: { b: [{ c: `to ${NUMBER}` }] },
+        [NUMBER]: 1,
+        s: new Set([NUMBER]),
+        m: new Map([[NUMBER, NUMBER]]),
+        u: new URL(`http://x/${NUMBER}`),
+      }),
     );
     expect(text).to.not.include(NUMBER);
     expect(text.split(MASKED).length - 1).to.equal(6);
   });
 
   it('masks bare and short numbers in fields that name a phone', () => {
-    expect(cleaned({ msisdn: 221770000001, payer: 221770000001n, phoneNumber: '12345678', subscriber: '+221770000001' })).to.deep.equal({
+    expect(
+      cleaned({ msisdn: 221770000001, payer: 221770000001n, phoneNumber: '12345678', subscriber: '+221770000001' }),
+    ).to.deep.equal({
       msisdn: MASKED,
       payer: MASKED,
       phoneNumber: '12345*78',
@@ -127,7 +163,9 @@ describe('what the log cleans', () => {
   });
 
   it('leaves in such fields what is no number', () => {
-    expect(cleaned({ payer: '01939b5e-1111-7222-8333-123456789012', phone: null, msisdn: { known: true } })).to.deep.equal({
+    expect(
+      cleaned({ payer: '01939b5e-1111-7222-8333-123456789012', phone: null, msisdn: { known: true } }),
+    ).to.deep.equal({
       payer: '01939b5e-1111-7222-8333-123456789012',
       phone: null,
       msisdn: { known: true },
@@ -135,12 +173,33 @@ describe('what the log cleans', () => {
   });
 
   it('leaves numbers that are times and amounts', () => {
-    expect(cleaned({ atMs: 1_764_023_684_123, amountMinor: 500 })).to.deep.equal({ atMs: 1_764_023_684_123, amountMinor: 500 });
+    expect(cleaned({ atMs: 1_764_023_684_123, amountMinor: 500 })).to.deep.equal({
+      atMs: 1_764_023_684_123,
+      amountMinor: 500,
+    });
   });
 
   it('drops fields that hold a secret, at every depth', () => {
-    const secrets = { pin: '2468', userPin: '1', PIN: '2', password: 'p', token: 't', clientToken: 't', api_key: 'k', apiKey: 'k', key: 'k', machineSecret: 's', Authorization: 'a', 'set-cookie': 'c', pepper: 'p', credentials: {} };
-    expect(cleaned({ kept: 1, ...secrets, inside: [{ kept: 2, ...secrets }] })).to.deep.equal({ kept: 1, inside: [{ kept: 2 }] });
+    const secrets = {
+      pin: '2468',
+      userPin: '1',
+      PIN: '2',
+      password: 'p',
+      token: 't',
+      clientToken: 't',
+      api_key: 'k',
+      apiKey: 'k',
+      key: 'k',
+      machineSecret: 's',
+      Authorization: 'a',
+      'set-cookie': 'c',
+      pepper: 'p',
+      credentials: {},
+    };
+    expect(cleaned({ kept: 1, ...secrets, inside: [{ kept: 2, ...secrets }] })).to.deep.equal({
+      kept: 1,
+      inside: [{ kept: 2 }],
+    });
   });
 
   it('keeps fields whose names only look like it', () => {
@@ -149,13 +208,17 @@ describe('what the log cleans', () => {
   });
 
   it('hides passwords in URLs and bearer tokens in texts', () => {
-    expect(cleaned('postgres://relais:hunter2@db/x, redis://:hunter2@cache, Authorization: Bearer hunter2.abc')).to.equal(
-      'postgres://relais:***@db/x, redis://:***@cache, Authorization: Bearer ***',
-    );
+    expect(
+      cleaned('postgres://relais:hunter2@db/x, redis://:hunter2@cache, Authorization: Bearer hunter2.abc'),
+    ).to.equal('postgres://relais:***@db/x, redis://:***@cache, Authorization: Bearer ***');
   });
 
   it('writes dates as such and octets as their count', () => {
-    expect(cleaned({ at: new Date(0), never: new Date(Number.NaN), pdu: Buffer.from(NUMBER) })).to.deep.equal({ at: '1970-01-01T00:00:00.000Z', never: 'no date', pdu: '(12 octets)' });
+    expect(cleaned({ at: new Date(0), never: new Date(Number.NaN), pdu: Buffer.from(NUMBER) })).to.deep.equal({
+      at: '1970-01-01T00:00:00.000Z',
+      never: 'no date',
+      pdu: '(12 octets)',
+    });
   });
 
   it('ends at six levels and a hundred entries, also where a thing holds itself', () => {
@@ -168,7 +231,7 @@ describe('what the log cleans', () => {
 
   it('lets no number through, wherever in a text it stands', () => {
     // Neighbors that make another thing of it, such as more digits, a fraction or a hash, are left out.
-    const text = fc.string({ unit: fc.constantFrom(...'xyz ,;:/=&?()[]{}"\'\n_-+*#'), maxLength: 12 });
+    const text = fc.string({ unit: fc.constantFrom(...'xyz ,;:/=&?()[]{}"\'\n_-+*#'.split('')), maxLength: 12 });
     fc.assert(
       fc.property(text, fc.integer({ min: 100_000_000, max: 999_999_999_999 }), text, (before, number, after) => {
         expect(String(cleaned(`${before}${number}${after}`))).to.not.include(String(number));

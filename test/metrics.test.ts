@@ -36,6 +36,10 @@ describe('the figures', () => {
     figures.observe('seconds', 1, {});
     const read = figures.read();
     expect(Object.keys(read).length).to.equal(5_001);
-    expect([read['series_refused_total'], read['calls_total{caller="0"}'], read['seconds']]).to.deep.equal([2, 2, { sum: 2, count: 2 }]);
+    expect([read['series_refused_total'], read['calls_total{caller="0"}'], read['seconds']]).to.deep.equal([
+      2,
+      2,
+      { sum: 2, count: 2 },
+    ]);
   });
 });

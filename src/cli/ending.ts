@@ -19,7 +19,8 @@ const FAULTS: Readonly<Record<string, { readonly exitCode: number; readonly sent
   },
 };
 /** What sockets and PostgreSQL say when a server is not there, or does not let us in. */
-const AWAY = /^(?:E(?:CONN|HOST|NET|TIMEDOUT|NOTFOUND|AI_AGAIN|PIPE|ADDR|ACCES)\w*|ENOENT|CONNECT\w*|(?:08|28|3D|53|57)\w{3}|42501)$/;
+const AWAY =
+  /^(?:E(?:CONN|HOST|NET|TIMEDOUT|NOTFOUND|AI_AGAIN|PIPE|ADDR|ACCES)\w*|ENOENT|CONNECT\w*|(?:08|28|3D|53|57)\w{3}|42501)$/;
 const CODES: ReadonlySet<number> = new Set(Object.values(exitCodes));
 
 /** How a command ends that threw this. */

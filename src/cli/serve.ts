@@ -9,6 +9,8 @@ export type Served = { readonly where: Readonly<Record<string, string | number>>
 /** Starts, prints one JSON line with `ready` and the addresses, and stops when asked to. */
 export async function serve(startIt: () => Promise<Served>): Promise<void> {
   const served = await startIt();
+  // Listened for first: whoever reads the line may ask at once.
+  const ended = untilAsked(() => served.stop());
   print(JSON.stringify({ ready: true, ...served.where }));
-  await untilAsked(() => served.stop());
+  await ended;
 }

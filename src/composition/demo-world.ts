@@ -16,19 +16,16 @@ import { openRunFolder } from '../engines/run-folder.ts';
 import type { Registry } from '../store/registry.ts';
 import { type DurationMs, systemClock } from '../time.ts';
 import type { ChildProcess } from './child-process.ts';
+import { type Engines, type OnReady, startEngines } from './demo-engines.ts';
 import {
   drawSecrets,
-  type Engines,
   freePort,
   gatewaySettings,
-  type OnReady,
   type Place,
   type RunSecrets,
   registerMachines,
   startCentreProcess,
-  startEngines,
   startGatewayProcess,
-  wipeRedis,
 } from './house-of-demo.ts';
 
 const BIND_MS: DurationMs = 20_000;
@@ -142,7 +139,7 @@ async function build(
       centre = await startCentreProcess(place);
       wallet.retarget(textOf(centre, 'url'));
     },
-    wipeRedis: () => wipeRedis(engines.redis),
+    wipeRedis: () => engines.wipeRedis(),
     gatewayPid: () => gateway.pid,
     close,
   };

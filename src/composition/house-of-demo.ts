@@ -1,29 +1,16 @@
 /**
- * The real parts that the demo and the journeys stand on: private PostgreSQL with two databases, private Redis, the
- * payment centre and the gateway as processes of their own.
+ * The product in the demo and the journeys: payment centre and gateway as processes of their own, and their settings.
  */
 import { randomBytes } from 'node:crypto';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
+import { CommandEnd, exitCodes } from '../cli/exit.ts';
 import type { ConfigInput } from '../config.ts';
-import { environment } from '../config.ts';
-import { type PostgresServer, postgresUrl, startPostgres } from '../engines/postgres-server.ts';
-import { type RedisServer, startRedis } from '../engines/redis-server.ts';
 import type { CentreConfigInput } from '../payment/centre/centre-config.ts';
-import { migrate } from '../store/migrate.ts';
 import type { Registry } from '../store/registry.ts';
 import { createStore } from '../store/store.ts';
 import { systemClock } from '../time.ts';
 import { type ChildProcess, startChild } from './child-process.ts';
-
-/** A named part came up, after so long. */
-export type OnReady = (part: string, tookMs: number) => void;
-
-/** Engines with their schema. */
-export type Engines = {
-  readonly postgres: PostgresServer;
-  readonly redis: RedisServer;
-  stop(): Promise<void>;
-};
+import type { Engines } from './demo-engines.ts';
 
 /** Secrets of one run; nothing is kept. */
 export type RunSecrets = {
@@ -50,38 +37,13 @@ export function drawSecrets(): RunSecrets {
   };
 }
 
-/** Starts both engines in a folder and brings the journal's schema up. */
-export async function startEngines(folder: string, cacheFolder: string, onReady: OnReady): Promise<Engines> {
-  const timed = async <Value>(part: string, work: () => Promise<Value>): Promise<Value> => {
-    const startMs = performance.now();
-    const value = await work();
-    onReady(part, performance.now() - startMs);
-    return value;
-  };
-  const postgres = await timed('PostgreSQL, two databases', () => startPostgres({ folder, log: () => {} }));
-  try {
-    const redis = await timed('Redis', () =>
-      startRedis({ folder, cacheFolder, environment: environment(), log: () => {} }),
-    );
-    await timed('schema', () => migrate(postgres.addressOf('relais_owner', 'relais')));
-    return {
-      postgres,
-      redis,
-      stop: async () => {
-        await redis.stop();
-        await postgres.stop();
-      },
-    };
-  } catch (error) {
-    await postgres.stop();
-    throw error;
-  }
-}
-
-/** Writes operators, machines and products of the demo into the journal's database. */
+/**
+ * Writes operators, machines and products of the demo into the journal's database.
+ * @throws CommandEnd 78 when the database was given and holds purchases of anybody else.
+ */
 export async function registerMachines(engines: Engines, secrets: RunSecrets, registry: Registry): Promise<void> {
   const store = createStore({
-    connection: engines.postgres.addressOf('relais_app', 'relais'),
+    connection: engines.journal,
     node: 'registry:1',
     clock: systemClock,
     connections: 2,
@@ -92,18 +54,25 @@ export async function registerMachines(engines: Engines, secrets: RunSecrets, re
     },
   });
   try {
+    const [operator] = registry.operators;
+    if (engines.isGivenJournal && (await store.hasPurchasesBesides(operator?.name ?? ''))) {
+      throw new CommandEnd(
+        exitCodes.configuration,
+        'DATABASE_URL holds purchases that no demo made: give the demo a database of its own.',
+      );
+    }
     await store.applyRegistry(registry);
   } finally {
     await store.close();
   }
 }
 
-/** Starts the payment centre with the demo's wallets; it prints the PIN that was drawn, for the stage alone. */
+/** Starts the payment centre; its wallets are opened by the admin face. */
 export function startCentreProcess(place: Place): Promise<ChildProcess> {
   const { engines, secrets, folder, onLine } = place;
   const centre: CentreConfigInput = {
-    databaseUrl: postgresUrl(engines.postgres.addressOf('centre_owner', 'relais_centre')),
-    appDatabaseUrl: postgresUrl(engines.postgres.addressOf('centre_app', 'relais_centre')),
+    databaseUrl: engines.ledgerUrl,
+    appDatabaseUrl: engines.ledgerAppUrl,
     admin: { token: secrets.adminToken },
     clients: [{ id: 'relais', token: secrets.walletToken }],
     pepper: secrets.pepper,
@@ -129,8 +98,8 @@ export function gatewaySettings(
     node: 'relais-1',
     http: { port: at.httpPort },
     admin: { port: 0 },
-    database: { url: postgresUrl(engines.postgres.addressOf('relais_app', 'relais')) },
-    redis: { url: `unix://${engines.redis.socketPath}` },
+    database: { url: engines.journalUrl },
+    redis: { url: engines.redisUrl },
     keys: {
       msisdnMac: secrets.msisdnMac,
       msisdnMaster: [{ id: 'demo', key: secrets.msisdnMaster }],
@@ -171,19 +140,6 @@ export function freePort(): Promise<number> {
         if (typeof address === 'object' && address !== null) resolve(address.port);
         else reject(new Error('no port'));
       });
-    });
-  });
-}
-
-/** Empties a Redis, as a restart without its data would: by the inline form of its protocol. */
-export function wipeRedis(redis: RedisServer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(redis.socketPath, () => socket.write('FLUSHALL\r\n'));
-    socket.once('error', reject);
-    socket.once('data', (answer: Buffer) => {
-      socket.destroy();
-      if (answer.toString('latin1').startsWith('+OK')) resolve();
-      else reject(new Error('Redis refused to be wiped'));
     });
   });
 }

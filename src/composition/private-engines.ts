@@ -32,6 +32,8 @@ export type EngineNeeds = {
   /** Where Redis is kept when it had to be fetched; default `.relais` of the working folder, as the demo does. */
   readonly cacheFolder?: string;
   readonly say: (line: string) => void;
+  /** How servers are started; default: the real ones. For tests of a machine that has none. */
+  readonly start?: { readonly postgres?: typeof startPostgres; readonly redis?: typeof startRedis };
 };
 
 const VARIABLES: Readonly<Record<Engine, string>> = { database: 'DATABASE_URL', redis: 'REDIS_URL' };
@@ -62,7 +64,7 @@ export async function privateEngines(wanted: EngineNeeds): Promise<PrivateEngine
   let starting: Engine = 'database';
   try {
     if (missing.includes('database')) {
-      const postgres = await startPostgres({ folder: folder.path, log: () => undefined });
+      const postgres = await (wanted.start?.postgres ?? startPostgres)({ folder: folder.path, log: () => undefined });
       stops.unshift(() => postgres.stop());
       deaths.push(postgres.died.then(() => 'The private PostgreSQL has ended by itself.'));
       await migrate(postgres.addressOf('relais_owner', 'relais'));
@@ -71,11 +73,11 @@ export async function privateEngines(wanted: EngineNeeds): Promise<PrivateEngine
     }
     starting = 'redis';
     if (missing.includes('redis')) {
-      const redis = await startRedis({
+      const redis = await (wanted.start?.redis ?? startRedis)({
         folder: folder.path,
         cacheFolder: wanted.cacheFolder ?? resolve('.relais'),
         environment: environment(),
-        log: say,
+        log: () => undefined,
       });
       stops.unshift(() => redis.stop());
       deaths.push(redis.died.then(() => 'The private Redis has ended by itself.'));

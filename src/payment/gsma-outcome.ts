@@ -139,6 +139,11 @@ function isOtherPrice(
   return !price.ok || !isSameMoney(price.value, terms.price);
 }
 
+/** True when a reversal names another sum than these terms do; one that names none is about all of it. */
+export function isOtherSum(answer: TransactionAnswer, terms: Terms): boolean {
+  return typeof answer.amount === 'string' && typeof answer.currency === 'string' && isOtherPrice(answer, terms);
+}
+
 /** True when a transaction is about something else than these terms. */
 export function isOtherTransaction(answer: TransactionAnswer, terms: Terms): boolean {
   const reference = answer.requestingOrganisationTransactionReference;

@@ -20,6 +20,7 @@ import {
 import {
   declined,
   errorOfState,
+  isOtherSum,
   isOtherTransaction,
   outcomeOfCode,
   outcomeOfError,
@@ -65,6 +66,9 @@ function isRefusal(status: number): boolean {
   return status >= 400 && status < 500;
 }
 
+/** 4xx that speak of the exchange or of another request under the same key, not of this act: whatever they carry, open. */
+const NO_VERDICT = new Set([408, 409, 423, 425, 429]);
+
 /** The error object of a 4xx answer; null for anything else. */
 export function refusalOf(reply: Reply): WalletError | null {
   return reply.kind === 'answer' && isRefusal(reply.status) ? readError(reply.body) : null;
@@ -82,15 +86,20 @@ function unread(reply: Reply): Outcome {
   return unknown(reply.kind === 'lost' ? reply.cause : 'status');
 }
 
-/** The answer to a POST or PATCH as an outcome. */
+/** The answer to a POST as an outcome. */
 export async function outcomeOfAct(inquiry: Inquiry, reply: Reply): Promise<Outcome> {
   if (reply.kind !== 'answer') return openOf(reply);
   if (reply.status === 201) return outcomeOfObject(inquiry, reply);
   if (reply.status === 202) return await outcomeOfState(inquiry, reply);
-  if (reply.status === 204) return { kind: 'done', ref: inquiry.ref ?? '', holdExpiresInMs: null };
-  const error = refusalOf(reply);
+  const error = NO_VERDICT.has(reply.status) ? null : refusalOf(reply);
   if (error === null) return unknown('status');
   return (await askAgain(inquiry, error)) ?? outcomeOfError(error, inquiry.verb, 'answer');
+}
+
+/** The answer to a PATCH: the same, and 204 means that it is done. A POST without its object proves nothing. */
+export async function outcomeOfPatch(inquiry: Inquiry, reply: Reply): Promise<Outcome> {
+  const isDone = reply.kind === 'answer' && reply.status === 204;
+  return isDone ? { kind: 'done', ref: inquiry.ref ?? '', holdExpiresInMs: null } : await outcomeOfAct(inquiry, reply);
 }
 
 /** A transaction or a code, as far as it concerns the verb. */
@@ -98,7 +107,8 @@ function outcomeOfObject(inquiry: Inquiry, reply: Reply): Outcome {
   if (reply.kind !== 'answer') return openOf(reply);
   if (inquiry.verb === 'reverse') return outcomeOfReversal(inquiry, reply.body);
   const code = codeShape.safeParse(reply.body);
-  if (code.success) {
+  // A hold that still stands is no capture of it.
+  if (code.success && inquiry.verb !== 'settle') {
     const ref = writeRef({ kind: 'code', id: code.data.authorisationCode, state: null });
     return outcomeOfCode(code.data, inquiry.terms, ref, reply.atMs);
   }
@@ -129,6 +139,7 @@ function outcomeOfReversal(inquiry: Inquiry, body: unknown): Outcome {
   const ours = inquiry.ref === null ? null : readRef(inquiry.ref);
   const isOther = ours?.kind === 'tx' && typeof original === 'string' && original !== '' && original !== ours.id;
   if (isOther || (typeof type === 'string' && type !== 'reversal' && type !== 'adjustment')) return unknown('mismatch');
+  if (isOtherSum(reversal.data, inquiry.terms)) return unknown('mismatch');
   const ref = writeRef({ kind: 'tx', id: transactionReference, state: null });
   switch (readStatus(transactionStatus)) {
     case 'completed':
@@ -214,6 +225,25 @@ export async function readSecured(inquiry: Inquiry, ref: GsmaRef): Promise<Outco
   const reply = await get(inquiry, objectPath(inquiry.terms, ref));
   if (reply.kind !== 'answer' || reply.status !== 200) return unread(reply);
   return outcomeOfObject(inquiry, reply);
+}
+
+/**
+ * A refused answer of the payer ends the payment only once the wallet's own request has failed: an earlier answer, whose
+ * own answer was lost, may have secured the price, and a request that still waits may yet do so.
+ */
+export async function confirmRefused(
+  inquiry: Inquiry,
+  ref: GsmaRef,
+  refused: Extract<Outcome, { kind: 'declined' }>,
+): Promise<Outcome> {
+  const path = ref.state === null ? null : `/requeststates/${encodeURIComponent(ref.state)}`;
+  const reply = path === null ? null : await get(inquiry, path);
+  const isState = reply?.kind === 'answer' && reply.status === 200;
+  const found = isState
+    ? await outcomeOfState({ ...inquiry, verb: 'authorize' }, reply)
+    : await readSecured({ ...inquiry, verb: 'authorize' }, ref);
+  if (found.kind === 'declined') return refused;
+  return found.kind === 'done' || found.kind === 'unknown' ? found : unknown('status');
 }
 
 /** Path of the object that a reference names. */

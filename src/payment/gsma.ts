@@ -14,10 +14,12 @@ import { accountStatusShape, EXPIRES_KEY, REFERENCE_KEY, readError } from './gsm
 import { declined, unknown, type Verb } from './gsma-outcome.ts';
 import {
   accountPath,
+  confirmRefused,
   type Inquiry,
   objectPath,
   outcomeOfAct,
   outcomeOfKey,
+  outcomeOfPatch,
   readSecured,
   redeemer,
   refusalOf,
@@ -135,7 +137,9 @@ async function validate(wallet: Wallet, command: Command<'validate'>): Promise<O
   const isDone = reply.kind === 'answer' && reply.status === 204;
   // No longer waiting for an answer: what it has become decides.
   const isOver = refusalOf(reply)?.code === 'incorrectState';
-  return isDone || isOver ? await readSecured(inquiry, ref) : await outcomeOfAct(inquiry, reply);
+  if (isDone || isOver) return await readSecured(inquiry, ref);
+  const outcome = await outcomeOfAct(inquiry, reply);
+  return outcome.kind === 'declined' ? await confirmRefused(inquiry, ref, outcome) : outcome;
 }
 
 async function settle(wallet: Wallet, command: Command<'settle'>): Promise<Outcome> {
@@ -152,7 +156,7 @@ async function settle(wallet: Wallet, command: Command<'settle'>): Promise<Outco
   }
   if (!wallet.config.capabilities.release) return { kind: 'done', ref: command.ref, holdExpiresInMs: null };
   const patch = [{ op: 'replace', path: '/transactionStatus', value: 'settled' }];
-  return await outcomeOfAct(inquiry, await send(inquiry, act(wallet, 'PATCH', objectPath(terms, ref), key, patch)));
+  return await outcomeOfPatch(inquiry, await send(inquiry, act(wallet, 'PATCH', objectPath(terms, ref), key, patch)));
 }
 
 async function reverseTransaction(
@@ -167,10 +171,16 @@ async function reverseTransaction(
       ? { type: 'adjustment', amount: decimalOf(command.amount), currency: command.amount.currency }
       : { type: 'reversal' };
   const path = `/transactions/${encodeURIComponent(reference)}/reversals`;
-  const reply = await send(inquiry, act(wallet, 'POST', path, command.key, body));
+  const price = command.amount ?? inquiry.terms.price;
+  const asked = { ...inquiry, terms: { ...inquiry.terms, price } };
+  const reply = await send(asked, act(wallet, 'POST', path, command.key, body));
   // Reversed before, under another key: the transaction itself says so.
   if (!isInPart && refusalOf(reply)?.code === 'incorrectState') return await confirmReversed(inquiry, reference);
-  return await outcomeOfAct(inquiry, reply);
+  const outcome = await outcomeOfAct(asked, reply);
+  if (isInPart || outcome.kind !== 'unknown' || outcome.cause !== 'mismatch') return outcome;
+  // The rest after refunds in part, or less than what is owed: the transaction itself says which.
+  const confirmed = await confirmReversed(inquiry, reference);
+  return confirmed.kind === 'done' ? confirmed : outcome;
 }
 
 async function confirmReversed(inquiry: Inquiry, reference: string): Promise<Outcome> {
@@ -192,7 +202,7 @@ async function reverseHold(
   if (found.by !== null) return await reverseTransaction(wallet, inquiry, command, found.by);
   if (command.amount !== null && command.amount.minor < command.terms.price.minor) return declined('request_rejected');
   const patch = [{ op: 'replace', path: '/codeState', value: 'cancelled' }];
-  return await outcomeOfAct(
+  return await outcomeOfPatch(
     inquiry,
     await send(inquiry, act(wallet, 'PATCH', objectPath(command.terms, hold), command.key, patch)),
   );

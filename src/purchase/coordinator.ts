@@ -182,6 +182,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
   }
 
   async function apply(id: PurchaseId, source: EventSource, statement?: MachineStatement): Promise<Applied> {
+    let unstored = statement ?? null;
     for (let race = 0; race < MOST_RACES; race += 1) {
       // Another node may have moved it on: a step is checked by its commit, any other answer only by the journal.
       const isRemembered = race === 0 && memory.get(id) !== null;
@@ -192,9 +193,10 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
       if (isRemembered && decision?.kind !== 'step') continue;
       if (event === null || decision === null) return { kind: 'already', loaded };
       if (decision.kind !== 'step') return { ...decision, loaded };
-      const after = await commit(loaded, event, decision.step, statement ?? null);
-      if (after === 'statement_known') return { kind: 'already', loaded };
-      if (after !== 'lost_race') return { kind: 'committed', loaded: after };
+      const after = await commit(loaded, event, decision.step, unstored);
+      // Stored before: with its event, which the journal then shows; or beside the path, and its event is still to come.
+      if (after === 'statement_known') unstored = null;
+      else if (after !== 'lost_race') return { kind: 'committed', loaded: after };
     }
     return { kind: 'busy' };
   }
@@ -207,6 +209,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
   ): Promise<Loaded | 'lost_race' | 'statement_known'> {
     const { id, version, state } = loaded.purchase;
     const planned = rowsOf(step.after, step.planned);
+    const startMs = deps.clock.now();
     let committed: 'committed' | 'lost_race' | 'statement_known';
     try {
       const answer = await deps.store.commit({
@@ -230,10 +233,13 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
       throw error;
     }
     if (committed !== 'committed') return committed;
+    // What was read grew older while the journal wrote.
+    const tookMs = deps.clock.now() - startMs;
+    const keptMs = loaded.leftMs === null ? null : loaded.leftMs - tookMs;
     const after: Loaded = {
       purchase: step.after,
-      leftMs: step.deadline === 'keep' ? loaded.leftMs : step.deadline,
-      sinceConfirmedMs: loaded.sinceConfirmedMs,
+      leftMs: step.deadline === 'keep' ? keptMs : step.deadline,
+      sinceConfirmedMs: loaded.sinceConfirmedMs + tookMs,
       sinceEndedMs: isEnded(step.after) ? 0 : null,
     };
     announce(after, planned, event.type, loaded);

@@ -36,6 +36,8 @@ export type PurchaseView = {
   readonly price: Money;
   readonly channel: Channel;
   readonly validation: { readonly by: ValidationBy; readonly triesLeft: number | null } | null;
+  /** An answer of the payer's was passed on, whatever became of it: while it is open only the wallet knows what moved. */
+  readonly isAnswered?: boolean;
   readonly declineCode: DeclineCode | null;
   readonly reversalReason: ReversalReason | null;
   readonly sinceConfirmedMs: DurationMs;

@@ -98,13 +98,16 @@ async function confirm(
   const taken = await take(deps, confirmation);
   // A second yes finds the purchase of the first, whatever the board says of the order by now (edges 22, 24).
   const known = taken?.kind === 'taken' ? null : await knownOf(deps, confirmation.purchaseId);
-  if (known !== null) return { kind: 'exists', view: view(known) };
+  if (known !== null && known !== 'away') return { kind: 'exists', view: view(known) };
   if (taken === null) return { kind: 'refused', reason: 'service_down' };
   if (!('leftMs' in taken)) return { kind: 'refused', reason: refusalOfTaken(taken) };
   const event = confirmedOf(deps, confirmation, taken.leftMs);
   const begun = await beginUntilKnown(deps, { confirmation, event, startMs: deps.clock.now() }, taken.kind === 'again');
   if (begun === 'unknown') return { kind: 'unknown', reference: event.reference };
   if (begun === 'service_down' || begun === 'too_late') {
+    const other = await knownOf(deps, confirmation.purchaseId);
+    if (other !== null && other !== 'away') return { kind: 'exists', view: view(other) };
+    if (other === 'away' && taken.kind === 'again') return { kind: 'unknown', reference: event.reference };
     await release(deps, confirmation);
     return { kind: 'refused', reason: begun };
   }
@@ -128,13 +131,13 @@ async function take(deps: PurchasesDeps, { purchaseId, machine, orderSeq }: Conf
   }
 }
 
-/** The purchase of an earlier yes; null also when the journal is away, so that the board's answer stands. */
-async function knownOf(deps: PurchasesDeps, id: PurchaseId): Promise<Loaded | null> {
+/** The purchase of another yes, earlier than this one or meanwhile, if there is one. */
+async function knownOf(deps: PurchasesDeps, id: PurchaseId): Promise<Loaded | null | 'away'> {
   try {
     return await deps.coordinator.load(id);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    return null;
+    return 'away';
   }
 }
 
@@ -318,6 +321,7 @@ async function giveValidation(
       answer,
     });
     const applied = await deps.coordinator.apply(id, (loaded) => eventOfValidate(result, leftMsOf(loaded)));
+    if (applied.kind === 'refund_due') await queryAgain(deps, purchase);
     const isOpen = result.kind === 'pending' || result.kind === 'unknown' || result.kind === 'not_found';
     const after = 'loaded' in applied ? applied.loaded : given.loaded;
     return { kind: isOpen ? 'unanswered' : 'passed_on', view: view(after) };
@@ -326,6 +330,12 @@ async function giveValidation(
     const loaded = await deps.coordinator.load(id).catch(() => null);
     return loaded === null ? { kind: 'service_down' } : { kind: 'unanswered', view: view(loaded) };
   }
+}
+
+/** Money secured after the end: the worker asks the wallet once more, and gives back what it finds (edge 26). */
+async function queryAgain({ store, keyOf }: PurchasesDeps, { id }: Purchase): Promise<void> {
+  const key = keyOf(id, 'query_payment', 1);
+  await store.planQuery(id, { effect: { kind: 'query_payment' }, key, dueInMs: 0, isOwn: false });
 }
 
 async function outcome(

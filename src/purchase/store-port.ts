@@ -33,8 +33,8 @@ export type MachineStatement = {
 export type EffectRow = PlannedEffect & {
   readonly key: EffectKey;
   /**
-   * This node takes the first lease and runs the effect from memory when `dueInMs` is over; the row is due for others
-   * `dueInMs` + the lease after the commit. A machine effect that is own gets `may_sent` in this same commit.
+   * This node takes the first lease, which runs from the commit, and carries the effect out from memory when `dueInMs`
+   * (at most a few seconds) is over. A machine effect that is own gets `may_sent` in this same commit.
    */
   readonly isOwn: boolean;
 };

@@ -20,6 +20,7 @@ export function viewOf(loaded: Loaded, isAccepted: boolean): PurchaseView {
     price: order.price,
     channel,
     validation: facts.validation,
+    ...(facts.validateAttempts > 0 ? { isAnswered: true } : {}),
     declineCode: facts.declineCode,
     reversalReason: facts.reversalReason,
     sinceConfirmedMs: loaded.sinceConfirmedMs,

@@ -28,6 +28,8 @@ const claimSchema = z.object({
   machineNumber: z.string(),
   /** False once it was confirmed, canceled or voided: the next order gets a new name. */
   isOpen: z.boolean(),
+  /** Name of a confirmation whose commit has no answer: until the journal knows it, nobody knows of its money. */
+  unansweredId: z.string().nullable().default(null),
 });
 
 /** Under which name a sender's claim is held. */
@@ -51,11 +53,18 @@ export function createConversations(dialogs: DialogBoard, ttlMs: DurationMs) {
 
   return {
     readClaim,
-    /** Keeps the claim's name, over whatever another text has kept meanwhile: the later text counts. */
-    keepClaim: async (account: string, payer: string, claim: SmsClaim): Promise<void> => {
+    /**
+     * Keeps the claim's name, over whatever another text has kept meanwhile: the later text counts. An unanswered
+     * confirmation stays, whatever claim comes after it, unless the claim says otherwise.
+     */
+    keepClaim: async (
+      account: string,
+      payer: string,
+      claim: Omit<SmsClaim, 'unansweredId'> & Partial<Pick<SmsClaim, 'unansweredId'>>,
+    ): Promise<void> => {
       for (let saves = 0; saves < savesMax; saves += 1) {
-        const { turn } = await readClaim(account, payer);
-        const body = JSON.stringify(claim);
+        const { turn, claim: before } = await readClaim(account, payer);
+        const body = JSON.stringify({ unansweredId: before?.unansweredId ?? null, ...claim });
         const saved = await dialogs.save({ account, payer: nameOf(payer), turnRead: turn, body, ttlMs });
         if (saved.kind === 'saved') return;
       }

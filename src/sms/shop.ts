@@ -172,10 +172,12 @@ async function answerOrder(helps: Helps, sender: Sender, machineNumber: string):
     );
     return say(isWithin ? 'sms_unknown_number' : 'slow_down');
   }
-  if (machine.isSuspended) return say('unavailable');
   const views = await deps.purchases.recentOf(sender.payerId, settings.lookBackMs);
-  const underWay = views.find((view) => UNDER_WAY[view.state] && view.machineNumber === machineNumber);
+  const here = views.filter((view) => view.machineNumber === machineNumber);
+  const underWay = here.find(({ state }) => UNDER_WAY[state] || (machine.isSuspended && !isOver(state)));
   if (underWay !== undefined) return without(sayState(phrases, language, underWay));
+  if (machine.isSuspended) return say('unavailable');
+  if (await isUnanswered(helps, sender)) return say('not_known');
 
   const purchaseId = await nameClaim(helps, sender, machineNumber);
   const claimed = await deps.orders.claimWhenPlaced({
@@ -276,7 +278,8 @@ async function confirm(helps: Helps, sender: Sender, code: string): Promise<stri
     return say(machine === null ? 'unavailable' : 'sms_wrong_code');
   }
   // Before the coordinator hears of it: whatever dies now, the next order gets a new name.
-  await talks.keepClaim(sender.account, sender.payer, { purchaseId, machineNumber, isOpen: false });
+  const closed = { purchaseId, machineNumber, isOpen: false };
+  await talks.keepClaim(sender.account, sender.payer, { ...closed, unansweredId: purchaseId });
   const outcome = await purchases.confirm({
     purchaseId,
     machine,
@@ -292,6 +295,7 @@ async function confirm(helps: Helps, sender: Sender, code: string): Promise<stri
     case 'exists':
       return sayState(phrases, language, outcome.view);
     case 'refused':
+      await talks.keepClaim(sender.account, sender.payer, { ...closed, unansweredId: null });
       await release(helps, { purchaseId, machineNumber });
       return say(REFUSED[outcome.reason]);
     case 'unknown':
@@ -306,6 +310,7 @@ async function sayWithoutQuote(helps: Helps, sender: Sender): Promise<string> {
   if (last !== null) return sayState(deps.phrases, sender.language, last);
   const { claim } = await talks.readClaim(sender.account, sender.payer);
   if (claim === null) return deps.phrases.say(sender.language, 'sms_help', {});
+  if (await isUnanswered(helps, sender)) return deps.phrases.say(sender.language, 'not_known', {});
   if (claim.isOpen) await dropClaim(helps, sender, claim);
   return deps.phrases.say(sender.language, 'sms_expired', { machine: claim.machineNumber });
 }
@@ -315,9 +320,20 @@ async function cancel(helps: Helps, sender: Sender): Promise<string> {
   const quoted = await talks.takeQuote(sender.account, sender.payer);
   if (quoted !== null) await dropClaim(helps, sender, quoted);
   const last = quoted === null ? await lastPurchase(deps, sender) : null;
-  return last === null
-    ? deps.phrases.say(sender.language, 'cancelled', {})
-    : sayState(deps.phrases, sender.language, last);
+  if (last !== null) return sayState(deps.phrases, sender.language, last);
+  const isUnknown = await isUnanswered(helps, sender);
+  return deps.phrases.say(sender.language, isUnknown ? 'not_known' : 'cancelled', {});
+}
+
+/** True while a confirmation of this sender is being committed, or has no answer, and the journal does not know it. */
+async function isUnanswered({ deps, talks }: Helps, sender: Sender): Promise<boolean> {
+  const { claim } = await talks.readClaim(sender.account, sender.payer);
+  const id = claim?.unansweredId ?? null;
+  return id !== null && (await deps.purchases.view(id)) === null;
+}
+
+function isOver(state: State): boolean {
+  return state === 'completed' || state === 'declined' || state === 'reversed';
 }
 
 async function lastPurchase(deps: ShopDeps, sender: Sender): Promise<PurchaseView | null> {

@@ -44,6 +44,12 @@ function violates(error: unknown, constraint: string): boolean {
   return error instanceof RowRefused && error.constraint === constraint;
 }
 
+/** The statement wrote nothing, perhaps because an earlier one has begun this purchase: unread, that stays open. */
+function unknownWhy(error: unknown): never {
+  if (error instanceof Fault) throw new Fault(error.code, 'unknown', error);
+  throw error;
+}
+
 /** Creates the journal. Faults of all methods: see `faultOf`; a fault with `happened: unknown` is answered by reading. */
 export function createPurchaseStore(deps: PurchaseStoreDeps): PurchaseStore {
   const { pool } = deps;
@@ -91,7 +97,7 @@ export function createPurchaseStore(deps: PurchaseStoreDeps): PurchaseStore {
       const rows = await pool.rows((sql) => beginStatement(sql, commit, writer));
       commits.flushed(rows);
       if (rows.length === 1) return { kind: 'begun' };
-      const why = await whyNotBegun(commit);
+      const why = await whyNotBegun(commit).catch(unknownWhy);
       if (why !== null) return why;
     }
     throw new Fault('journal_busy', 'no');

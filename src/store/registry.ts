@@ -134,3 +134,15 @@ export async function applyRegistry(pool: JournalPool, registry: Registry, machi
     await write(`Machine ${machine.id}`, (sql) => machineStatement(sql, machine, mac));
   }
 }
+
+/** True when the journal holds purchases of any other operator than the one of this name. */
+export async function hasPurchasesBesides(pool: JournalPool, operatorName: string): Promise<boolean> {
+  const [row] = await pool.rows(
+    (sql) => sql`
+      SELECT EXISTS (
+        SELECT 1 FROM purchases_all p LEFT JOIN operators o ON o.id = p.operator_id
+        WHERE o.name IS DISTINCT FROM ${operatorName} LIMIT 1
+      ) AS found`,
+  );
+  return row?.['found'] === true;
+}

@@ -12,7 +12,7 @@ import { createJournalReader } from './journal-reader.ts';
 import type { MsisdnKeys } from './msisdn-box.ts';
 import { ensurePartitions, hasTomorrow, movePast } from './partitions.ts';
 import { createPurchaseStore } from './purchase-store.ts';
-import { applyRegistry, type Registry } from './registry.ts';
+import { applyRegistry, hasPurchasesBesides, type Registry } from './registry.ts';
 import { checkServer } from './server-check.ts';
 import { createSubscribers } from './subscribers.ts';
 
@@ -53,6 +53,8 @@ export interface Store {
   movePast(limit: number): Promise<number>;
   /** One round trip. @throws Fault `journal_unreachable`; `partition_missing` when tomorrow's is not there. */
   ping(): Promise<void>;
+  /** True when there are purchases of any other operator than this one: a demo must not mix with them. */
+  hasPurchasesBesides(operatorName: string): Promise<boolean>;
   /** Drops the copies of the directory in memory. */
   forgetDirectory(): void;
   close(): Promise<void>;
@@ -85,6 +87,7 @@ export function createStore(deps: StoreDeps): Store {
     async ping() {
       if (!(await hasTomorrow(pool, clock.wall()))) throw new Fault('partition_missing', 'no');
     },
+    hasPurchasesBesides: (operatorName) => hasPurchasesBesides(pool, operatorName),
     forgetDirectory: () => directory.forgetAll(),
     close: () => pool.close(),
   };

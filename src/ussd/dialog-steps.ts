@@ -10,7 +10,7 @@ import type { RegisteredMachine } from '../purchase/store-port.ts';
 import { pause } from '../time.ts';
 import { readMachineNumber } from './dial-plan.ts';
 import type { Quoted } from './dialog-record.ts';
-import { agree, nextOfPurchase, pay, refuse } from './paying.ts';
+import { agree, earlierYes, isAnswerOpen, nextOfPurchase, pay, refuse } from './paying.ts';
 import type { Step } from './screens.ts';
 import { askBoard, leftOf, type Next, show, type Turn } from './turn.ts';
 
@@ -52,6 +52,9 @@ export const steps: Readonly<Record<Step, (turn: Turn) => Promise<Next>>> = {
  */
 export async function openMachine(turn: Turn, number: string, options = { asksAgain: true }): Promise<Next> {
   const { directory, settings, orders } = turn.deps;
+  // Of an offer that he may have paid already the payer hears that first.
+  const earlier = await earlierYes(turn, turn.record.isConfirmed && turn.record.machineNumber === number);
+  if (earlier !== null) return earlier;
   const machine = await directory.machineByNumber(number);
   if (machine === null) return refuseNumber(turn, readMachineNumber(number));
   if (machine.isSuspended) return show('unavailable', { machine: number });
@@ -173,7 +176,7 @@ async function startOver(turn: Turn): Promise<Next> {
 }
 
 async function leave(turn: Turn): Promise<Next> {
-  if (turn.record.isConfirmed && turn.record.quoted !== null) {
+  if (turn.record.isConfirmed) {
     // An earlier yes is unanswered: only the journal may say that nothing was debited.
     const view = await turn.deps.purchases.view(turn.record.purchaseId);
     return view === null ? show('not_known') : nextOfPurchase(turn, view);
@@ -185,8 +188,9 @@ async function leave(turn: Turn): Promise<Next> {
 async function leaveUnvalidated(turn: Turn): Promise<Next> {
   const view = await turn.deps.purchases.view(turn.record.purchaseId);
   if (view === null) return show('not_known');
+  if (view.state !== 'validating') return nextOfPurchase(turn, view);
   // Without the payer's answer nothing moves, and the wallet's request runs out by itself.
-  return view.state === 'validating' ? show('cancelled') : nextOfPurchase(turn, view);
+  return isAnswerOpen(turn, view) ? show('in_progress', { reference: view.reference }) : show('cancelled');
 }
 
 async function keepPaid(turn: Turn): Promise<Next> {

@@ -101,7 +101,7 @@ async function begin(caller: Caller): Promise<Answer> {
     const found = await load(deps, request.account, payer);
     const taken = await take(caller, found.number, takenUp(found.record, fresh));
     if (taken === null) continue;
-    const turn = { ...taken, views, input: '' };
+    const turn = { ...taken, wasConfirmed: taken.record.isConfirmed, views, input: '' };
     return finish(turn, await carryOut(turn, () => openDialog(turn, dial)));
   }
   return { kind: 'silent', why: 'superseded' };
@@ -152,14 +152,21 @@ async function takeKey(caller: Caller, found: Found): Promise<Answer> {
     ...record,
     phase: 'answering',
     sessionId: request.sessionId ?? record.sessionId,
-    lastInput: isPinKey ? null : (foldInput(input) ?? ''),
+    lastInput: isPinKey ? null : keptInput(record, input),
     wrongKeys: chosen.kind === 'invalid' ? record.wrongKeys + 1 : 0,
     // Before the coordinator hears of it: whatever dies now, the next dial asks the journal.
     isConfirmed: record.isConfirmed || chosen.kind === 'pay',
   });
   if (taken === null) return { kind: 'silent', why: 'superseded' };
-  const turn: Turn = { ...taken, views: null, input: isPinKey ? '' : (foldInput(input) ?? '') };
+  const { isConfirmed: wasConfirmed } = record;
+  const turn: Turn = { ...taken, wasConfirmed, views: null, input: isPinKey ? '' : (foldInput(input) ?? '') };
   return finish(turn, await carryOut(turn, () => act(turn, chosen)));
+}
+
+/** What the record keeps of an input. On a screen that asks for a PIN all but a plain key may be a PIN mistyped. */
+function keptInput({ screen }: DialogRecord, input: string): string {
+  const key = foldInput(input) ?? '';
+  return screen !== null && pinScreens.has(screen) && key.length > 1 ? '' : key;
 }
 
 /**
@@ -207,7 +214,8 @@ async function carryOut(turn: Turn, step: () => Promise<Next>): Promise<Next & {
     const code = error instanceof Fault ? error.code : 'bug';
     deps.log.error('ussd_step_failed', { purchaseId: record.purchaseId, screen: record.screen, code }, error);
     // After a yes only the journal knows. Before it, the journal was asked when the dialog was opened.
-    return { ...show(record.isConfirmed ? 'not_known' : 'service_down'), isFailure: true };
+    const mayOwe = record.isConfirmed || turn.views?.some(({ sinceEndedMs }) => sinceEndedMs === null) === true;
+    return { ...show(mayOwe ? 'not_known' : 'service_down'), isFailure: true };
   }
 }
 
@@ -259,7 +267,8 @@ async function endDialog(
     const saved = await save(deps, { account: which.account, payer, number }, closed);
     if (saved === null) continue;
     const { account, msisdn } = which;
-    await dropClaim({ deps, account, msisdn, payer, number: saved, record, replyByMs: 0, input: '', views: null });
+    const over = { replyByMs: 0, wasConfirmed: record.isConfirmed, input: '', views: null };
+    await dropClaim({ deps, account, msisdn, payer, number: saved, record, ...over });
     return true;
   }
   return false;
@@ -269,7 +278,7 @@ async function take(
   caller: Caller,
   number: number,
   record: DialogRecord,
-): Promise<Omit<Turn, 'views' | 'input'> | null> {
+): Promise<Omit<Turn, 'views' | 'input' | 'wasConfirmed'> | null> {
   const { deps, request, payer, replyByMs } = caller;
   const own = { ...record, taker: randomUUID() };
   const saved = await save(deps, { account: request.account, payer, number }, own);

@@ -65,7 +65,14 @@ export async function passPinOn(turn: Turn, pin: Secret): Promise<Next> {
   const isWithin = await turn.deps.dialogs.isWithinRate('pin', turn.record.purchaseId, pinsMax, pinsWindowMs);
   if (isWithin) return passOn(turn, pin);
   const view = await turn.deps.purchases.view(turn.record.purchaseId);
-  return show('declined', { reference: view?.reference ?? '-' });
+  if (view === null) return show('not_known');
+  if (view.state !== 'validating') return nextOfPurchase(turn, view);
+  return show(isAnswerOpen(turn, view) ? 'in_progress' : 'declined', { reference: view.reference });
+}
+
+/** True while an answer passed on earlier may have moved money: the wallet has not just said that it was wrong. */
+export function isAnswerOpen(turn: Turn, view: PurchaseView): boolean {
+  return view.isAnswered === true && turn.record.screen !== 'wrong_pin';
 }
 
 async function passOn(turn: Turn, answer: Secret): Promise<Next> {
@@ -76,7 +83,10 @@ async function passOn(turn: Turn, answer: Secret): Promise<Next> {
     case 'unanswered':
       return show('in_progress', { reference: given.view.reference });
     case 'not_passed_on':
-      return given.view.state === 'validating' ? show('too_late') : nextOfPurchase(turn, given.view);
+      if (given.view.state !== 'validating') return nextOfPurchase(turn, given.view);
+      return isAnswerOpen(turn, given.view)
+        ? show('in_progress', { reference: given.view.reference })
+        : show('too_late');
     case 'service_down':
       return show('not_known');
   }
@@ -125,8 +135,22 @@ const REFUSED: Readonly<Record<ConfirmRefusal, Screen>> = {
   service_down: 'service_down',
 };
 
+/**
+ * What an earlier yes under the same name has come to; null when none was given, or the journal has never heard of it. A
+ * journal that is away throws, and the payer hears that the result is not known.
+ */
+export async function earlierYes(turn: Turn, wasConfirmed: boolean): Promise<Next | null> {
+  if (!wasConfirmed) return null;
+  const { purchaseId, reference } = turn.record;
+  const view = await turn.deps.purchases.view(purchaseId);
+  if (view !== null) return nextOfPurchase(turn, view);
+  return reference === null ? null : show('in_progress', { reference });
+}
+
 /** Nothing began: the payer may try again, under a new name, so that one name never stands for two offers. */
-function refused(turn: Turn, reason: ConfirmRefusal): Next {
+async function refused(turn: Turn, reason: ConfirmRefusal): Promise<Next> {
+  const earlier = await earlierYes(turn, turn.wasConfirmed);
+  if (earlier !== null) return earlier;
   const machine = turn.record.machineNumber ?? '';
   return show(
     REFUSED[reason],

@@ -63,6 +63,8 @@ export type Turn = {
   readonly payer: string;
   readonly number: number;
   readonly record: DialogRecord;
+  /** A yes was given for `purchaseId` before this turn: its purchase may live, whatever is refused now. */
+  readonly wasConfirmed: boolean;
   /** Moment on the clock after which an answer is of no use. */
   readonly replyByMs: number;
   /** As keyed, folded; empty for a PIN. */

@@ -75,7 +75,7 @@ export function createUssdGateway(deps: DialogDeps & { readonly metrics: SmppMet
       case 'begin':
       case 'continue': {
         const replyByMs = arrivedMs + settings.replyDeadlineMs;
-        const refusal = refusalOf(account, request);
+        const refusal = await refusalOf(account, request);
         const answer = refusal ?? (await dialogs.answer(request, replyByMs));
         await deliver(account, request, answer, replyByMs);
         metrics.observe('ussd_reply_seconds', (clock.now() - arrivedMs) / 1000, { profile: account.name });
@@ -84,11 +84,24 @@ export function createUssdGateway(deps: DialogDeps & { readonly metrics: SmppMet
   }
 
   /** A dial that is not let in: this node is going down, or full. Dialogs that are open go on. */
-  function refusalOf(account: UssdAccount, request: UssdRequest): Answer | null {
+  async function refusalOf(account: UssdAccount, request: UssdRequest): Promise<Answer | null> {
     if (request.kind !== 'begin' || open.has(keyOf(account.name, request.msisdn))) return null;
     if (!isDraining && open.size < settings.maxDialogs) return null;
-    const text = isDraining ? phrases.say(null, 'maintenance', {}) : renderScreen(phrases, null, show('try_later'));
-    return { kind: 'say', text, isEnd: true, turn: null, tells: null, isFailure: !isDraining };
+    const text = renderScreen(phrases, null, show('try_later'));
+    if (isDraining) {
+      const said = await sayMaintenance(request.msisdn).catch(() => text);
+      return { kind: 'say', text: said, isEnd: true, turn: null, tells: null, isFailure: false };
+    }
+    return { kind: 'say', text, isEnd: true, turn: null, tells: null, isFailure: true };
+  }
+
+  /** Whose purchase is under way, or was ended a moment ago, may have been debited. @throws when the journal is away */
+  async function sayMaintenance(msisdn: Msisdn): Promise<string> {
+    const { payerId } = await deps.subscribers.meet(msisdn);
+    const views = await purchases.recentOf(payerId, settings.resumeMs);
+    const charged = views.filter(({ state }) => state !== 'declined' && state !== 'reversed');
+    if (charged.length === 0) return phrases.say(null, 'maintenance', {});
+    return phrases.say(null, charged.some(({ state }) => state !== 'completed') ? 'not_known' : 'try_later', {});
   }
 
   async function deliver(account: UssdAccount, request: UssdRequest, answer: Answer, replyByMs: number): Promise<void> {

@@ -106,9 +106,10 @@ async function authorize(deps: CarryOutDeps, loaded: Loaded, { effect, leased }:
     channel: purchase.channel,
     text: `${purchase.order.machineNumber} ${purchase.reference}`,
   });
-  await offer(deps, purchase.id, (now) =>
+  const applied = await offer(deps, purchase.id, (now) =>
     eventOfAuthorize(outcome, { isFirst: !effect.isResend, leftMs: leftMsOf(now) }),
   );
+  if (applied.kind === 'refund_due') await refundAfterClose(deps, loaded);
 }
 
 async function queryPayment(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffect): Promise<void> {
@@ -188,7 +189,7 @@ async function queryOrder(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffe
   await deps.store.reschedule(leased, ASK_MACHINE_AGAIN_MS, isAsked ? 'asked' : 'not_here');
 }
 
-async function settle(deps: CarryOutDeps, loaded: Loaded, { leased }: Of<'settle'>): Promise<void> {
+async function settle(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'settle'>): Promise<void> {
   const { purchase } = loaded;
   if (purchase.state !== 'settling' || leased.leaseLeftMs < CALL_BUDGET_MS) return;
   const { wallet, terms } = await callTerms(deps, loaded);
@@ -198,8 +199,13 @@ async function settle(deps: CarryOutDeps, loaded: Loaded, { leased }: Of<'settle
   const called = await wallet.settle({ key, terms, ref });
   const outcome = await confirmed(called, () => wallet.query({ of: 'settle', key, terms, ref }));
   if (outcome.kind === 'done') await offer(deps, purchase.id, { type: 'settled' });
-  else if (outcome.kind === 'declined') await offer(deps, purchase.id, { type: 'settle_refused', code: outcome.code });
-  else await retry(deps, leased, outcome);
+  else if (outcome.kind === 'declined') {
+    // A refusal speaks of its own attempt: another node may have gone on to the next one, which is open.
+    const { code } = outcome;
+    await offer(deps, purchase.id, (now) =>
+      now.purchase.facts.settleAttempt === effect.n ? { type: 'settle_refused', code } : null,
+    );
+  } else await retry(deps, leased, outcome);
 }
 
 async function reverse(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'reverse'>): Promise<void> {
@@ -224,8 +230,13 @@ async function reverse(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: O
   });
   const outcome = await confirmed(called, () => ask(leased.key));
   if (outcome.kind === 'done') await offer(deps, purchase.id, { type: 'reversed' });
-  else if (outcome.kind === 'declined') await offer(deps, purchase.id, { type: 'reverse_refused', code: outcome.code });
-  else await retry(deps, leased, outcome);
+  else if (outcome.kind === 'declined') {
+    // As with a settlement: of this attempt, and of no later one.
+    const { code } = outcome;
+    await offer(deps, purchase.id, (now) =>
+      now.purchase.facts.reverseAttempt === effect.n ? { type: 'reverse_refused', code } : null,
+    );
+  } else await retry(deps, leased, outcome);
 }
 
 async function refund(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'refund'>): Promise<void> {
@@ -239,21 +250,29 @@ async function refund(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of
     purchase.facts.walletRef === null
       ? await wallet.query({ of: 'authorize', key: authorizeKey, terms, ref: null })
       : null;
-  const outcome = await wallet.reverse({
+  const ref = found?.kind === 'done' ? found.ref : purchase.facts.walletRef;
+  const called = await wallet.reverse({
     key: leased.key,
     terms,
-    ref: found?.kind === 'done' ? found.ref : purchase.facts.walletRef,
+    ref,
     authorizeKey,
     amount: isWhole ? null : { minor: effect.amountMinor, currency: purchase.order.price.currency },
     reason: effect.reason,
   });
+  const ask = (): Promise<Outcome> => wallet.query({ of: 'reverse', key: leased.key, terms, ref });
+  // A refusal changes nothing here, so it needs no confirmation: the next try has the same key.
+  const outcome = called.kind === 'declined' ? called : await confirmed(called, ask);
   if (outcome.kind === 'done') await deps.store.refundSettled(purchase.id, effect.n);
   else await retry(deps, leased, outcome);
 }
 
-/** A refusal counts only once a query confirms it; what the query leaves open stays open. */
+/**
+ * A refusal counts only once a query confirms it, and so does a status that proves nothing, with which a wallet may turn
+ * away a key that it has seen; what the query leaves open stays open.
+ */
 async function confirmed(outcome: Outcome, ask: () => Promise<Outcome>): Promise<Outcome> {
-  return outcome.kind === 'declined' ? ask() : outcome;
+  const isProofless = outcome.kind === 'unknown' && outcome.cause === 'status';
+  return outcome.kind === 'declined' || isProofless ? ask() : outcome;
 }
 
 /** Open, or never arrived: the same call under the same key, later. */

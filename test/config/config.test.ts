@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
-import { checkConfig, type ConfigInput, loadCentreConfig, loadConfig, loadTexts } from '../../src/config.ts';
+import { type ConfigInput, checkConfig, loadCentreConfig, loadConfig, loadTexts } from '../../src/config.ts';
 import { nearestName } from '../../src/settings-form.ts';
 import { checkoutFolder } from '../support/servers.ts';
 import { type Files, leastSettings, openFiles, problemsIn, secrets, valueIn } from './settings-for-test.ts';
@@ -19,7 +19,9 @@ describe('the configuration', () => {
   /** The least settings with some replaced, as a person would write them. */
   const wrong = (more: object): readonly string[] =>
     problemsIn(loadConfig([files.write('wrong.yaml', stringify({ ...leastSettings(), ...more }))], {}));
-  const bind = (more: object): object => ({ smpp: { ...leastSettings().smpp, binds: [{ ...leastSettings().smpp.binds[0], ...more }] } });
+  const bind = (more: object): object => ({
+    smpp: { ...leastSettings().smpp, binds: [{ ...leastSettings().smpp.binds[0], ...more }] },
+  });
 
   it('lists what is missing when there is nothing, with what belongs below it', () => {
     expect(problemsIn(loadConfig([], {}))).to.deep.equal([
@@ -30,8 +32,13 @@ describe('the configuration', () => {
   });
 
   it('lists all problems at once, from every source', () => {
-    const file = files.write('many.yaml', stringify({ ...leastSettings(), nodes: 'x', http: { port: 70_000 }, drainMs: 'long', keys: {} }));
-    expect(problemsIn(loadConfig([file, '/nowhere.yaml'], { RELAIS_X: '1', RELAIS_EFFECTS__LEASE_MS: '1' }))).to.have.members([
+    const file = files.write(
+      'many.yaml',
+      stringify({ ...leastSettings(), nodes: 'x', http: { port: 70_000 }, drainMs: 'long', keys: {} }),
+    );
+    expect(
+      problemsIn(loadConfig([file, '/nowhere.yaml'], { RELAIS_X: '1', RELAIS_EFFECTS__LEASE_MS: '1' })),
+    ).to.have.members([
       '/nowhere.yaml: cannot be read (ENOENT)',
       'RELAIS_X: there is no such setting',
       'http.port: expected at most 65535',
@@ -45,7 +52,10 @@ describe('the configuration', () => {
   });
 
   it('asks for quotes where a name made of digits was read as a number', () => {
-    const file = files.write('digits.yaml', `${stringify({ ...leastSettings(), ussd: undefined })}ussd: {serviceCode: 0123}\nsms: {timeZone: true}\n`);
+    const file = files.write(
+      'digits.yaml',
+      `${stringify({ ...leastSettings(), ussd: undefined })}ussd: {serviceCode: 0123}\nsms: {timeZone: true}\n`,
+    );
     expect(problemsIn(loadConfig([file], {}))).to.deep.equal([
       'ussd.serviceCode: expected text, found a number; put it in quotes, since YAML reads 0123 as 123 and drops a plus sign',
       'sms.timeZone: expected text, found true or false; put it in quotes, since YAML reads 0123 as 123 and drops a plus sign',
@@ -61,7 +71,9 @@ describe('the configuration', () => {
   });
 
   it('says which kind it found where it expected another', () => {
-    expect(wrong({ log: null, http: [], redis: { url: {} }, ...bind({ hosts: 'h', tps: 1.5, kind: 'both' }) })).to.have.members([
+    expect(
+      wrong({ log: null, http: [], redis: { url: {} }, ...bind({ hosts: 'h', tps: 1.5, kind: 'both' }) }),
+    ).to.have.members([
       'log: expected settings below it, found nothing',
       'http: expected settings below it, found a list',
       'redis.url: expected text, found settings below it',
@@ -73,23 +85,101 @@ describe('the configuration', () => {
 
   const bounds: readonly { readonly what: string; readonly more: object; readonly problem: string }[] = [
     { what: 'an empty list', more: bind({ hosts: [] }), problem: 'smpp.binds.0.hosts: expected at least 1 entries' },
-    { what: 'port 0 of a gateway', more: bind({ hosts: [{ host: 'h', port: 0 }] }), problem: 'smpp.binds.0.hosts.0.port: expected at least 1' },
-    { what: 'a text too long', more: bind({ password: 'hunter2hunter2' }), problem: 'smpp.binds.0.password: expected at most 8 characters' },
-    { what: 'a name of other letters', more: bind({ name: 'A b' }), problem: 'smpp.binds.0.name: expected text of the form /^[a-z0-9-]{1,32}$/' },
-    { what: 'a key of another length', more: { keys: { ...leastSettings().keys, msisdnMac: 'abc' } }, problem: 'keys.msisdnMac: expected 32 bytes as 64 hexadecimal digits, in quotes' },
-    { what: 'a database of another kind', more: { database: { url: 'mysql://db/x' } }, problem: 'database.url: expected a URL such as postgres://name:password@host:5432/database, special characters %-encoded' },
-    { what: 'a database without a name', more: { database: { url: 'postgres://db' } }, problem: 'database.url: expected a URL such as postgres://name:password@host:5432/database, special characters %-encoded' },
-    { what: 'a password that breaks its URL', more: { redis: { url: 'redis://:a/b#c@cache:63x' } }, problem: 'redis.url: expected a URL such as redis://host:6379, special characters %-encoded, or the path of a socket' },
-    { what: 'a wallet without a URL', more: { payment: { wallet: { ...leastSettings().payment.wallet, baseUrl: 'ftp://w' } } }, problem: 'payment.wallet.baseUrl: expected a URL such as http://host:8080' },
-    { what: 'a time zone that nobody knows', more: { sms: { timeZone: 'Africa/Dakkar' } }, problem: 'sms.timeZone: expected the name of a time zone, such as Africa/Dakar' },
-    { what: 'a code that cannot be dialed', more: { ussd: { serviceCode: '*123#' } }, problem: 'ussd.serviceCode: expected a code such as "123" or "384*77"' },
-    { what: 'a bind of no account', more: bind({ account: 'operater' }), problem: 'smpp.binds.0.account: no such name in smpp.accounts; did you mean operator?' },
-    { what: 'a bind of an account far from any', more: bind({ account: 'zz' }), problem: 'smpp.binds.0.account: no such name in smpp.accounts' },
-    { what: 'an account without bind', more: { smpp: { ...leastSettings().smpp, accounts: { ...leastSettings().smpp.accounts, other: { smsSource: { ton: 0, npi: 1, addr: '1' } } } } }, problem: 'smpp.accounts.other: no bind names it' },
-    { what: 'two binds of one name', more: { smpp: { ...leastSettings().smpp, binds: [leastSettings().smpp.binds[0], leastSettings().smpp.binds[0]] } }, problem: 'smpp.binds.1.name: another bind has this name' },
-    { what: 'two keys of one name', more: { keys: { ...leastSettings().keys, msisdnMaster: [1, 2].map(() => leastSettings().keys.msisdnMaster[0]) } }, problem: 'keys.msisdnMaster.1.id: another key has this name' },
-    { what: 'a lease shorter than a call', more: { payment: { wallet: { ...leastSettings().payment.wallet, budgets: { authorizeMs: 14_500 } } } }, problem: 'effects.leaseMs: expected at least 15500, the longest of payment.wallet.budgets and a second' },
-    { what: 'a wait longer than the answer', more: { ussd: { rendezvousMs: 8_000 } }, problem: 'ussd.rendezvousMs: expected less than ussd.replyDeadlineMs, 8000' },
+    {
+      what: 'port 0 of a gateway',
+      more: bind({ hosts: [{ host: 'h', port: 0 }] }),
+      problem: 'smpp.binds.0.hosts.0.port: expected at least 1',
+    },
+    {
+      what: 'a text too long',
+      more: bind({ password: 'hunter2hunter2' }),
+      problem: 'smpp.binds.0.password: expected at most 8 characters',
+    },
+    {
+      what: 'a name of other letters',
+      more: bind({ name: 'A b' }),
+      problem: 'smpp.binds.0.name: expected text of the form /^[a-z0-9-]{1,32}$/',
+    },
+    {
+      what: 'a key of another length',
+      more: { keys: { ...leastSettings().keys, msisdnMac: 'abc' } },
+      problem: 'keys.msisdnMac: expected 32 bytes as 64 hexadecimal digits, in quotes',
+    },
+    {
+      what: 'a database of another kind',
+      more: { database: { url: 'mysql://db/x' } },
+      problem:
+        'database.url: expected a URL such as postgres://name:password@host:5432/database, special characters %-encoded',
+    },
+    {
+      what: 'a database without a name',
+      more: { database: { url: 'postgres://db' } },
+      problem:
+        'database.url: expected a URL such as postgres://name:password@host:5432/database, special characters %-encoded',
+    },
+    {
+      what: 'a password that breaks its URL',
+      more: { redis: { url: 'redis://:a/b#c@cache:63x' } },
+      problem:
+        'redis.url: expected a URL such as redis://host:6379, special characters %-encoded, or the path of a socket',
+    },
+    {
+      what: 'a wallet without a URL',
+      more: { payment: { wallet: { ...leastSettings().payment.wallet, baseUrl: 'ftp://w' } } },
+      problem: 'payment.wallet.baseUrl: expected a URL such as http://host:8080',
+    },
+    {
+      what: 'a time zone that nobody knows',
+      more: { sms: { timeZone: 'Africa/Dakkar' } },
+      problem: 'sms.timeZone: expected the name of a time zone, such as Africa/Dakar',
+    },
+    {
+      what: 'a code that cannot be dialed',
+      more: { ussd: { serviceCode: '*123#' } },
+      problem: 'ussd.serviceCode: expected a code such as "123" or "384*77"',
+    },
+    {
+      what: 'a bind of no account',
+      more: bind({ account: 'operater' }),
+      problem: 'smpp.binds.0.account: no such name in smpp.accounts; did you mean operator?',
+    },
+    {
+      what: 'a bind of an account far from any',
+      more: bind({ account: 'zz' }),
+      problem: 'smpp.binds.0.account: no such name in smpp.accounts',
+    },
+    {
+      what: 'an account without bind',
+      more: {
+        smpp: {
+          ...leastSettings().smpp,
+          accounts: { ...leastSettings().smpp.accounts, other: { smsSource: { ton: 0, npi: 1, addr: '1' } } },
+        },
+      },
+      problem: 'smpp.accounts.other: no bind names it',
+    },
+    {
+      what: 'two binds of one name',
+      more: {
+        smpp: { ...leastSettings().smpp, binds: [leastSettings().smpp.binds[0], leastSettings().smpp.binds[0]] },
+      },
+      problem: 'smpp.binds.1.name: another bind has this name',
+    },
+    {
+      what: 'two keys of one name',
+      more: { keys: { ...leastSettings().keys, msisdnMaster: [1, 2].map(() => leastSettings().keys.msisdnMaster[0]) } },
+      problem: 'keys.msisdnMaster.1.id: another key has this name',
+    },
+    {
+      what: 'a lease shorter than a call',
+      more: { payment: { wallet: { ...leastSettings().payment.wallet, budgets: { authorizeMs: 14_500 } } } },
+      problem: 'effects.leaseMs: expected at least 15500, the longest of payment.wallet.budgets and a second',
+    },
+    {
+      what: 'a wait longer than the answer',
+      more: { ussd: { rendezvousMs: 8_000 } },
+      problem: 'ussd.rendezvousMs: expected less than ussd.replyDeadlineMs, 8000',
+    },
   ];
   for (const { what, more, problem } of bounds) {
     it(`refuses ${what}`, () => {
@@ -123,7 +213,9 @@ describe('the configuration', () => {
     for (const name of places) {
       for (const value of [hidden, `{${hidden}`, `{a:${hidden}}`, `*${hidden}`, `postgres://u:${hidden}@h:x/d`]) {
         const given = { ...variables({}), [name]: value };
-        const problems = [loadConfig([], given), loadCentreConfig([], given)].flatMap((each) => (each.ok ? [] : each.refusal.problems));
+        const problems = [loadConfig([], given), loadCentreConfig([], given)].flatMap((each) =>
+          each.ok ? [] : each.refusal.problems,
+        );
         expect(problems.join('\n'), name).to.not.include(hidden);
         expect(problems, name).to.not.deep.equal([]);
       }
@@ -134,14 +226,25 @@ describe('the configuration', () => {
     const config = valueIn(loadConfig([], variables({})));
     expect(() => Reflect.set(config.smpp.binds[0]?.hosts[0] ?? {}, 'port', 1)).to.not.throw();
     expect(config.smpp.binds[0]?.hosts[0]?.port).to.equal(2775);
-    expect([config, config.keys.msisdnMaster, config.smpp.binds[0]?.hosts[0], config.payment.wallet.budgets].every(Object.isFrozen)).to.equal(true);
+    expect(
+      [config, config.keys.msisdnMaster, config.smpp.binds[0]?.hosts[0], config.payment.wallet.budgets].every(
+        Object.isFrozen,
+      ),
+    ).to.equal(true);
   });
 
   it('leaves the settings that a program hands in as they were', () => {
     const dialect = { budget: { gsm7: 150 } };
-    const settings: ConfigInput = { ...leastSettings(), smpp: { ...leastSettings().smpp, accounts: { operator: { smsSource: { ton: 0, npi: 1, addr: '1' }, dialect } } } };
+    const settings: ConfigInput = {
+      ...leastSettings(),
+      smpp: { ...leastSettings().smpp, accounts: { operator: { smsSource: { ton: 0, npi: 1, addr: '1' }, dialect } } },
+    };
     expect(valueIn(checkConfig(settings)).smpp.accounts['operator']?.dialect).to.deep.equal(dialect);
-    expect([Object.isFrozen(settings), Object.isFrozen(dialect), Object.isFrozen(dialect.budget)]).to.deep.equal([false, false, false]);
+    expect([Object.isFrozen(settings), Object.isFrozen(dialect), Object.isFrozen(dialect.budget)]).to.deep.equal([
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('is refused to a program as it is to a person', () => {
@@ -198,16 +301,27 @@ describe('the example files', () => {
     it(`${name} holds every setting there is but the secrets`, () => {
       const loaded = load([example(name)], given);
       const secret = Object.keys(given).length;
-      const missing = pathsOf(loaded.ok ? loaded.value : {}).filter((path) => !pathsOf(parse(readFileSync(example(name), 'utf8'))).includes(path));
+      const missing = pathsOf(loaded.ok ? loaded.value : {}).filter(
+        (path) => !pathsOf(parse(readFileSync(example(name), 'utf8'))).includes(path),
+      );
       const named = missing.map((path) => path.replace(/.*\./, ''));
-      expect(named.filter((last) => !/^(?:url|databaseUrl|msisdnMac|key|machineSecret|password|token|pepper|centre|extends)$/.test(last))).to.deep.equal([]);
+      expect(
+        named.filter(
+          (last) =>
+            !/^(?:url|databaseUrl|msisdnMac|key|machineSecret|password|token|pepper|centre|extends)$/.test(last),
+        ),
+      ).to.deep.equal([]);
       expect(missing.length).to.be.lessThanOrEqual(secret);
     });
   }
 
   it('hold no secret themselves', () => {
     for (const { name } of cases) {
-      expect(pathsOf(parse(readFileSync(example(name), 'utf8'))).filter((path) => /(?:password|token|pepper|\.key|secret|msisdnMac)$/i.test(path))).to.deep.equal([]);
+      expect(
+        pathsOf(parse(readFileSync(example(name), 'utf8'))).filter((path) =>
+          /(?:password|token|pepper|\.key|secret|msisdnMac)$/i.test(path),
+        ),
+      ).to.deep.equal([]);
     }
   });
 });

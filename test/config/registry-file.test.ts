@@ -19,7 +19,9 @@ operators: [{id: 1, name: Snacks, account: SNACKS, currency: XOF}]
 products: [{operatorId: 1, name: Café, priceMinor: 500}]
 machines: [{${MACHINE}, maxMinor: 1000, items: [{item: null, productName: Café}]}]`);
     expect(read.ok ? read.value : read.refusal).to.deep.equal({
-      operators: [{ id: 1, name: 'Snacks', account: 'SNACKS', timeZone: 'Africa/Dakar', currency: 'XOF', language: 'fr' }],
+      operators: [
+        { id: 1, name: 'Snacks', account: 'SNACKS', timeZone: 'Africa/Dakar', currency: 'XOF', language: 'fr' },
+      ],
       products: [{ operatorId: 1, name: 'Café', priceMinor: 500n }],
       machines: [
         {
@@ -45,11 +47,13 @@ machines: [{${MACHINE}, maxMinor: 1000, items: [{item: null, productName: Café}
   });
 
   it('is refused with every problem at its place', () => {
-    expect(problemsOf(`
+    expect(
+      problemsOf(`
 operators: [{id: 0, name: Snacks, account: SNACKS, currency: XXX}]
 products: [{operatorId: 1, name: Café, priceMinor: 1.5}]
 machines: [{${MACHINE.replace('"4567"', '0456')}, keys: x}, {id: a b, number: "0456"}]
-machins: []`)).to.have.members([
+machins: []`),
+    ).to.have.members([
       'operators.0.id: expected at least 1',
       `operators.0.currency: expected one of ${currencies.join(', ')}`,
       'products.0.priceMinor: expected a whole number, found a number',
@@ -66,10 +70,12 @@ machins: []`)).to.have.members([
 
   it('is refused when two entries are the same, or a least is above a most', () => {
     const machine = `{${MACHINE}, minMinor: 9, maxMinor: 8, items: [{item: 1, productName: a}, {item: 1, productName: b}]}`;
-    expect(problemsOf(`
+    expect(
+      problemsOf(`
 operators: [{id: 1, name: a, account: a, currency: XOF}, {id: 1, name: b, account: b, currency: XOF}]
 products: [{operatorId: 1, name: a}, {operatorId: 2, name: a}, {operatorId: 1, name: a}]
-machines: [${machine}, {${MACHINE}}]`)).to.deep.equal([
+machines: [${machine}, {${MACHINE}}]`),
+    ).to.deep.equal([
       'operators.1: another entry has this id',
       'products.2: another entry has this name for this operator',
       'machines.1: another entry has this id',
@@ -80,7 +86,13 @@ machines: [${machine}, {${MACHINE}}]`)).to.deep.equal([
   });
 
   it('is refused without showing the key of a machine', () => {
-    const texts = [`machines: [{key: *hunter2hunter2}]`, `machines: [{key:hunter2hunter2}]`, `machines: {key: [hunter2hunter2]}`, `- hunter2`, `machines: [{key: hunter2}]`];
+    const texts = [
+      `machines: [{key: *hunter2hunter2}]`,
+      `machines: [{key:hunter2hunter2}]`,
+      `machines: {key: [hunter2hunter2]}`,
+      `- hunter2`,
+      `machines: [{key: hunter2}]`,
+    ];
     for (const text of texts) {
       expect(problemsOf(text).join()).to.not.equal('');
       expect(problemsOf(text).join()).to.not.include('hunter2');
@@ -88,6 +100,8 @@ machines: [${machine}, {${MACHINE}}]`)).to.deep.equal([
   });
 
   it('has an example that is accepted', () => {
-    expect(problemsOf(readFileSync(join(checkoutFolder(), 'config', 'registry.example.yaml'), 'utf8'))).to.deep.equal([]);
+    expect(problemsOf(readFileSync(join(checkoutFolder(), 'config', 'registry.example.yaml'), 'utf8'))).to.deep.equal(
+      [],
+    );
   });
 });

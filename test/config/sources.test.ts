@@ -31,8 +31,14 @@ describe('the sources of the configuration', () => {
     });
 
     it('merges sections key by key and replaces lists whole', () => {
-      const first = files.write('m1.yaml', 'admin: {host: "::1"}\npayment: {wallet: {capabilities: {validation: [pin, push]}}}');
-      const second = files.write('m2.yaml', 'admin: {port: 9}\npayment: {wallet: {capabilities: {validation: [confirm]}}}');
+      const first = files.write(
+        'm1.yaml',
+        'admin: {host: "::1"}\npayment: {wallet: {capabilities: {validation: [pin, push]}}}',
+      );
+      const second = files.write(
+        'm2.yaml',
+        'admin: {port: 9}\npayment: {wallet: {capabilities: {validation: [confirm]}}}',
+      );
       const config = valueIn(loadConfig([least, first, second], {}));
       expect(config.admin).to.deep.equal({ host: '::1', port: 9 });
       expect(config.payment.wallet.capabilities.validation).to.deep.equal(['confirm']);
@@ -73,7 +79,8 @@ describe('the sources of the configuration', () => {
           RELAIS_KEYS__MSISDN_MASTER__0__KEY: secrets.msisdnMaster,
           RELAIS_KEYS__MACHINE_SECRET: secrets.machineSecret,
           RELAIS_SMPP__ACCOUNTS__OPERATOR__SMS_SOURCE: '{ton: 0, npi: 1, addr: "0123"}',
-          RELAIS_SMPP__BINDS: '[{account: operator, name: a, hosts: [{host: h, port: 1}], systemId: s, password: "12"}]',
+          RELAIS_SMPP__BINDS:
+            '[{account: operator, name: a, hosts: [{host: h, port: 1}], systemId: s, password: "12"}]',
           RELAIS_PAYMENT__WALLET__ID: 'centre',
           RELAIS_PAYMENT__WALLET__BASE_URL: 'http://w',
           RELAIS_PAYMENT__WALLET__CLIENT_ID: 'relais',
@@ -87,18 +94,34 @@ describe('the sources of the configuration', () => {
     it('reach a name of ours in records, however it is written in the file', () => {
       const settings = leastSettings();
       const source = { smsSource: { ton: 0, npi: 1, addr: '123' } };
-      const named = { ...settings.smpp, accounts: { 'Orange-SN': source }, binds: settings.smpp.binds.map((bind) => ({ ...bind, account: 'Orange-SN' })) };
+      const named = {
+        ...settings.smpp,
+        accounts: { 'Orange-SN': source },
+        binds: settings.smpp.binds.map((bind) => ({ ...bind, account: 'Orange-SN' })),
+      };
       const file = files.write('named.yaml', stringify({ ...settings, smpp: named }));
       const config = valueIn(loadConfig([file], { RELAIS_SMPP__ACCOUNTS__ORANGE_SN__POLICY: 'failover' }));
-      expect(Object.entries(config.smpp.accounts).map(([name, { policy }]) => [name, policy])).to.deep.equal([['Orange-SN', 'failover']]);
+      expect(Object.entries(config.smpp.accounts).map(([name, { policy }]) => [name, policy])).to.deep.equal([
+        ['Orange-SN', 'failover'],
+      ]);
     });
 
     it('set what the schema leaves open, numbers and yes as such', () => {
       const under = 'RELAIS_SMPP__ACCOUNTS__OPERATOR__DIALECT__';
       const config = valueIn(
-        withVariables({ [`${under}EXTENDS`]: 'generic', [`${under}REPLY_DEADLINE_MS`]: '9000', [`${under}PACKED`]: 'false', [`${under}CODE`]: '0123' }),
+        withVariables({
+          [`${under}EXTENDS`]: 'generic',
+          [`${under}REPLY_DEADLINE_MS`]: '9000',
+          [`${under}PACKED`]: 'false',
+          [`${under}CODE`]: '0123',
+        }),
       );
-      expect(config.smpp.accounts['operator']?.dialect).to.deep.equal({ extends: 'generic', replyDeadlineMs: 9000, packed: false, code: '0123' });
+      expect(config.smpp.accounts['operator']?.dialect).to.deep.equal({
+        extends: 'generic',
+        replyDeadlineMs: 9000,
+        packed: false,
+        code: '0123',
+      });
     });
 
     it('keep names made of digits as they are', () => {
@@ -107,9 +130,17 @@ describe('the sources of the configuration', () => {
 
     it('read yes and no, and an empty text where nothing may stand', () => {
       const config = valueIn(
-        withVariables({ RELAIS_PAYMENT__WALLET__CAPABILITIES__RELEASE: 'false', RELAIS_PAYMENT__WALLET__CAPABILITIES__HOLDS: '', DATABASE_URL: '' }),
+        withVariables({
+          RELAIS_PAYMENT__WALLET__CAPABILITIES__RELEASE: 'false',
+          RELAIS_PAYMENT__WALLET__CAPABILITIES__HOLDS: '',
+          DATABASE_URL: '',
+        }),
       );
-      expect([config.payment.wallet.capabilities.release, config.payment.wallet.capabilities.holds, config.database.url]).to.deep.equal([false, null, null]);
+      expect([
+        config.payment.wallet.capabilities.release,
+        config.payment.wallet.capabilities.holds,
+        config.database.url,
+      ]).to.deep.equal([false, null, null]);
     });
 
     it('stand beside the scheme for the servers', () => {
@@ -118,7 +149,13 @@ describe('the sources of the configuration', () => {
     });
 
     it('are not ours under RELAIS_TEST_, nor without the prefix', () => {
-      const given = { RELAIS_TEST_DATABASE_URL: 'x', RELAIS_TEST_ANYTHING: 'y', constructor: 'z', HOME: '/', RELAIS_NODE: undefined };
+      const given = {
+        RELAIS_TEST_DATABASE_URL: 'x',
+        RELAIS_TEST_ANYTHING: 'y',
+        constructor: 'z',
+        HOME: '/',
+        RELAIS_NODE: undefined,
+      };
       expect(withVariables(given).ok).to.equal(true);
     });
 
@@ -146,16 +183,22 @@ describe('the sources of the configuration', () => {
     });
 
     it('are refused when two of them set the same', () => {
-      const problems = problemsIn(withVariables({ DATABASE_URL: 'postgres://u:hidden1@db/a', RELAIS_DATABASE__URL: 'postgres://u:hidden2@db/b' }));
+      const problems = problemsIn(
+        withVariables({ DATABASE_URL: 'postgres://u:hidden1@db/a', RELAIS_DATABASE__URL: 'postgres://u:hidden2@db/b' }),
+      );
       expect(problems).to.deep.equal(['DATABASE_URL and RELAIS_DATABASE__URL both set database.url: keep one of them']);
     });
 
     it('are refused when a list or section is no YAML', () => {
-      expect(problemsIn(withVariables({ RELAIS_SMPP__BINDS: '[hidden' }))).to.deep.equal(['RELAIS_SMPP__BINDS: expected YAML, such as {name: value} or [one, two]']);
+      expect(problemsIn(withVariables({ RELAIS_SMPP__BINDS: '[hidden' }))).to.deep.equal([
+        'RELAIS_SMPP__BINDS: expected YAML, such as {name: value} or [one, two]',
+      ]);
     });
 
     it('are checked like files: a number must be one', () => {
-      expect(problemsIn(withVariables({ RELAIS_HTTP__PORT: '80a' }))).to.deep.equal(['http.port: expected a whole number, found text']);
+      expect(problemsIn(withVariables({ RELAIS_HTTP__PORT: '80a' }))).to.deep.equal([
+        'http.port: expected a whole number, found text',
+      ]);
     });
   });
 
@@ -179,7 +222,9 @@ describe('the sources of the configuration', () => {
     });
 
     it('are refused when nothing has such a name', () => {
-      expect(problemsIn(withVariables({ RELAIS_NODES_FILE: least }))).to.deep.equal(['RELAIS_NODES: there is no such setting; did you mean RELAIS_NODE?']);
+      expect(problemsIn(withVariables({ RELAIS_NODES_FILE: least }))).to.deep.equal([
+        'RELAIS_NODES: there is no such setting; did you mean RELAIS_NODE?',
+      ]);
     });
   });
 
@@ -196,19 +241,25 @@ describe('the sources of the configuration', () => {
       ]);
     });
 
-    it('is refused when it is a list, a word, or more than one document', () => {
+    it('is refused when it is a list, a word, more than one document, or has a list for a name', () => {
       expect(refused('- a')[0]).to.match(/expected settings as "name: value"$/);
+      expect(refused('? [hunter2, b]\n: 1')[0]).to.match(/line 1, column 3: the name of a setting must be plain text$/);
       expect(refused('word')[0]).to.match(/expected settings as "name: value"$/);
       expect(refused('a: 1\n---\na: 2')[0]).to.match(/only one document is read/);
     });
 
     it('is refused when its aliases would fill the memory', () => {
-      const layers = Array.from({ length: 9 }, (_, n) => `l${n + 1}: &l${n + 1} [${Array.from({ length: 9 }, () => `*l${n}`).join(', ')}]`);
+      const layers = Array.from(
+        { length: 9 },
+        (_, n) => `l${n + 1}: &l${n + 1} [${Array.from({ length: 9 }, () => `*l${n}`).join(', ')}]`,
+      );
       expect(refused(['l0: &l0 [x]', ...layers].join('\n'))[0]).to.match(/repeats its own parts too often/);
     });
 
     it('is refused when the file is not there', () => {
-      expect(problemsIn(loadConfig([least, '/nowhere/relais.yaml'], {}))).to.deep.equal(['/nowhere/relais.yaml: cannot be read (ENOENT)']);
+      expect(problemsIn(loadConfig([least, '/nowhere/relais.yaml'], {}))).to.deep.equal([
+        '/nowhere/relais.yaml: cannot be read (ENOENT)',
+      ]);
     });
 
     it('does not show what was meant as a value and became a name', () => {
@@ -223,17 +274,25 @@ describe('the sources of the configuration', () => {
 
     it('never throws, whatever it is', () => {
       fc.assert(
-        fc.property(fc.string({ unit: fc.constantFrom(...'ab: -[]{}&*!|>\'"%@`#\n\t,?<0'), maxLength: 40 }), (text) => {
-          const read = readYaml(text);
-          if (!read.ok) expect(read.refusal.length).to.be.greaterThan(0);
-        }),
+        fc.property(
+          fc.string({ unit: fc.constantFrom(...'ab: -[]{}&*!|>\'"%@`#\n\t,?<0'.split('')), maxLength: 40 }),
+          (text) => {
+            const read = readYaml(text);
+            if (!read.ok) expect(read.refusal.length).to.be.greaterThan(0);
+          },
+        ),
         { numRuns: 1_000 },
       );
     });
   });
 
   describe('of the payment centre', () => {
-    const centre = { databaseUrl: 'postgres://o:p@db/c', admin: { token: 't'.repeat(16) }, clients: [{ id: 'relais', token: 'u'.repeat(16) }], pepper: 'v'.repeat(16) };
+    const centre = {
+      databaseUrl: 'postgres://o:p@db/c',
+      admin: { token: 't'.repeat(16) },
+      clients: [{ id: 'relais', token: 'u'.repeat(16) }],
+      pepper: 'v'.repeat(16),
+    };
 
     it('may stand in the same file as those of the server, and neither is asked for the other', () => {
       const both = files.write('both.yaml', stringify({ ...leastSettings(), centre: { policy: {} } }));
@@ -249,7 +308,10 @@ describe('the sources of the configuration', () => {
     });
 
     it('are refused with all that is wrong', () => {
-      const file = files.write('centre.yaml', stringify({ nod: 'x', log: { level: 'loud' }, centre: { pepper: 'short', polcy: {} } }));
+      const file = files.write(
+        'centre.yaml',
+        stringify({ nod: 'x', log: { level: 'loud' }, centre: { pepper: 'short', polcy: {} } }),
+      );
       expect(problemsIn(loadCentreConfig([file], {}))).to.have.members([
         'nod: unknown setting; did you mean node?',
         'log.level: expected one of error, warn, info, debug, silent',
@@ -262,7 +324,10 @@ describe('the sources of the configuration', () => {
     });
 
     it('are refused when a URL is none', () => {
-      const file = files.write('centre.yaml', stringify({ centre: { ...centre, databaseUrl: 'postgres://o:hid#den@db/c' } }));
+      const file = files.write(
+        'centre.yaml',
+        stringify({ centre: { ...centre, databaseUrl: 'postgres://o:hid#den@db/c' } }),
+      );
       expect(problemsIn(loadCentreConfig([file], {}))).to.deep.equal([
         'centre.databaseUrl: expected a URL such as postgres://name:password@host:5432/database, special characters %-encoded',
       ]);

@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 import { Fault } from '../../src/result.ts';
 import { credentialMacOf } from '../../src/store/registry.ts';
-import { aRegistry, aRegistryMachine, testSecrets } from '../support/store-builders.ts';
+import { aPurchase, aRegistry, aRegistryMachine, beginOf, testSecrets } from '../support/store-builders.ts';
 import type { Harness } from './harness.ts';
 
 const PHONE = '221771234501';
@@ -50,6 +50,17 @@ export function registerContract(the: () => Harness): void {
       expect(await directory.itemOf('M-4567', 4)).to.deep.equal({ productName: 'Coca 33 cl', priceMinor: 450n });
       expect(await directory.itemOf('M-4567', null)).to.deep.equal({ productName: 'Coca 33 cl', priceMinor: 400n });
       expect(await directory.itemOf('M-4567', 5)).to.equal(null);
+    });
+  });
+
+  describe('purchases of others', () => {
+    it('are seen, ended ones too, and none where there are none', async () => {
+      const { one } = the();
+      expect(await one.hasPurchasesBesides('Demo Vending')).to.equal(false);
+      await one.purchases.begin(beginOf(aPurchase()));
+      const [operator] = aRegistry().operators;
+      expect(await one.hasPurchasesBesides(operator?.name ?? '')).to.equal(false);
+      expect(await one.hasPurchasesBesides('Demo Vending')).to.equal(true);
     });
   });
 

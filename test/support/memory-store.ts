@@ -68,6 +68,13 @@ class MemoryRegister implements Directory {
     return { machineId: id, ...own, operatorAccount, credentialMacs: macs, language };
   }
 
+  /** As `Store.hasPurchasesBesides`. */
+  hasPurchasesBesides(operatorName: string): boolean {
+    this.#reach();
+    const kept = [...this.#tables.purchases.values(), ...this.#tables.past.values()];
+    return kept.some(({ purchase }) => this.#operators.get(purchase.order.operatorId)?.name !== operatorName);
+  }
+
   async machineByNumber(number: string): Promise<RegisteredMachine | null> {
     this.#reach();
     return this.#registered([...this.#machines.values()].find((machine) => machine.number === number));
@@ -157,6 +164,7 @@ export function createMemoryWorld(deps: MemoryWorldDeps): MemoryWorld {
       makePartitions: async () => reach(),
       movePast: async (limit) => purchases.movePast(limit, hotMs),
       ping: async () => reach(),
+      hasPurchasesBesides: async (operatorName) => register.hasPurchasesBesides(operatorName),
       forgetDirectory: () => undefined,
       close: async () => undefined,
     };

@@ -107,6 +107,7 @@ export class Journal {
   #highWater = 0;
   #lineCount = 0;
   #isBroken = false;
+  #isEnded = false;
 
   /**
    * Reads the file and writes it anew without what is no longer needed.
@@ -178,9 +179,12 @@ export class Journal {
     this.#write({ t: 'D', seq: orderSeq }, true);
   }
 
-  /** `R`: what came of it. On disk before `vend.success` or `vend.failure`. */
+  /**
+   * `R`: what came of it. On disk before `vend.success` or `vend.failure`. Tried on a broken journal too: what is known
+   * of a delivery is lost otherwise, and the boot rule would presume it from a `D` that may be on disk.
+   */
   finish(orderSeq: number, outcome: VendOutcome): void {
-    this.#write({ t: 'R', seq: orderSeq, ...outcome }, true);
+    this.#write({ t: 'R', seq: orderSeq, ...outcome }, true, true);
   }
 
   /** `K`: acknowledged. Not flushed: losing it costs one more replay. */
@@ -207,11 +211,12 @@ export class Journal {
   /** Closes the file. */
   end(): void {
     this.#isBroken = true;
+    this.#isEnded = true;
     this.#file.close();
   }
 
-  #write(content: Line, isFlushed: boolean): void {
-    if (this.#isBroken) throw new Fault('journal_write_failed', 'no');
+  #write(content: Line, isFlushed: boolean, isLastWord = false): void {
+    if (this.#isEnded || (this.#isBroken && !isLastWord)) throw new Fault('journal_write_failed', 'no');
     try {
       this.#file.append(encodeLine(content));
       if (isFlushed) this.#file.sync();

@@ -255,6 +255,8 @@ export class OrderDesk {
     live.stopTimers();
     answer({ status: 'accepted' });
     if (!this.#isWritten((journal) => journal.deliver(orderSeq))) {
+      // `D` may be on disk all the same: only this word keeps the boot rule from presuming a delivery.
+      this.#finish({ state: 'failed', code: 'not_started' });
       this.#endLive();
       this.#free(live.selection, 'Not available');
       return;

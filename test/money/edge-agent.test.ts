@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import { createSimulatedMachine, type SimulatedMachine } from '../../simulators/machine.ts';
+import { settle, until } from '../automaton-link/support/link-world.ts';
+import { PowerDisk } from '../automaton-link/support/power-file.ts';
+import { RawServer } from '../automaton-link/support/raw-server.ts';
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
+
+const approval = {
+  orderSeq: 1,
+  orderId: 'O1',
+  approvalId: 'A9',
+  amount: 500,
+  currency: 'XOF',
+  item: 7,
+  validMs: 100_000,
+};
+
+/** The flush of `D`: after the boot's replacement, and `W` and `A` with their flushes. */
+const FLUSH_OF_D = 7;
+
+describe('a machine whose disk fails right before the go-ahead', () => {
+  let server: RawServer;
+  let clock: FakeClock;
+  let disk: PowerDisk;
+  let machine: SimulatedMachine;
+  beforeEach(async () => {
+    server = await new RawServer().open();
+    clock = createFakeClock();
+    disk = new PowerDisk();
+    machine = createSimulatedMachine({
+      machineId: 'machine-1',
+      key: 'k',
+      url: server.url,
+      folder: '/nowhere',
+      currency: 'XOF',
+      goods: [{ item: 7, name: 'Water', price: 500n, stock: 9 }],
+      clock,
+      openJournal: () => disk.powerOn(),
+    });
+    disk.isCut = false;
+    disk.cutAtStep = FLUSH_OF_D;
+    // The line reaches the disk, though the flush says that it did not.
+    disk.tornBytes = 4_096;
+    await machine.powerOn();
+    await settle();
+    machine.select(7);
+    await server.called('vend.request');
+    server.say('vend.approve', approval);
+    await until('free', () => machine.hardware.isFree);
+    await settle();
+  });
+  afterEach(async () => {
+    machine.powerCut();
+    await server.close();
+  });
+
+  it('says that nothing was delivered, so that the payer gets his money back', async () => {
+    expect(machine.hardware.goAheads).to.equal(0);
+    expect((await server.called('vend.failure'))['code']).to.equal('not_started');
+  });
+
+  it('says nothing else after it was started anew', async () => {
+    server.replies.set('vend.failure', 'silence');
+    machine.powerCut();
+    server.replies.clear();
+    await machine.powerOn();
+    await until('all said', () => machine.status().agent?.unacked === 0);
+    const kinds = ['vend.success', 'vend.failure', 'vend.closed'].filter((kind) => server.contents(kind).length > 0);
+    expect(kinds).to.deep.equal(['vend.failure']);
+  });
+
+  it('takes no further order until then', () => {
+    expect(machine.status().agent?.outOfOrder).to.equal('storage');
+  });
+});
