@@ -137,7 +137,15 @@ async function nudge(board: Board, machineId: string, trouble: Trouble): Promise
 
 function logChange(log: Log, loaded: Loaded, event: string, from: string | null): void {
   const { id, reference, state, order, version } = loaded.purchase;
-  log.info('purchase', { purchaseId: id, reference, event, from, state, version, machineId: order.machineId });
+  log.info('purchase', {
+    purchaseId: id,
+    reference,
+    happened: event,
+    from,
+    state,
+    version,
+    machineId: order.machineId,
+  });
 }
 
 /** An answer to an approval that came after we had stopped waiting for it. */

@@ -87,6 +87,3 @@ export type PurchaseEvent =
   /** A person saw that the good was delivered. */
   | { readonly type: 'operator_confirmed'; readonly by: string; readonly reason: string }
   | { readonly type: 'deadline_passed' };
-
-/** Name of an event, as the journal writes it. */
-export type EventType = Confirmed['type'] | PurchaseEvent['type'];

@@ -43,6 +43,8 @@ async function grantTo(ownerUrl: string, role: string): Promise<void> {
   const sql = connectLedger(ownerUrl, 1);
   try {
     await sql.begin(async (tx) => {
+      // PostgreSQL refuses two grants on one table at the same time.
+      await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`;
       await tx`revoke all on all tables in schema ledger from ${tx(role)}`;
       await tx`grant usage on schema ledger to ${tx(role)}`;
       await tx`grant select on all tables in schema ledger to ${tx(role)}`;
