@@ -10,7 +10,7 @@ import { type Coordinator, createCoordinator } from '../purchase/coordinator.ts'
 import type { PaymentPort } from '../purchase/payment-port.ts';
 import type { MachineId } from '../purchase/purchase.ts';
 import { createPurchases } from '../purchase/purchases.ts';
-import type { MachineWaker, NoticePort, Purchases } from '../purchase/purchases-port.ts';
+import type { Confirmation, MachineWaker, NoticePort, Purchases, PurchaseView } from '../purchase/purchases-port.ts';
 import type { Loaded } from '../purchase/store-port.ts';
 import { Fault } from '../result.ts';
 import type { Store } from '../store/store.ts';
@@ -62,7 +62,23 @@ export function buildCore(rooms: Rooms): Core {
     onChange: ({ loaded, event, from }) => logChange(log, loaded, event, from),
   });
   const holds = (id: MachineId): boolean => link.port.holds(id);
-  const purchases = createPurchases({ ...shared, coordinator, wallet, newReference, holds });
+  const sayNothingBegan = async (view: PurchaseView, { payerId, machine }: Confirmation): Promise<void> => {
+    const payer = await store.subscribers.msisdnOf(payerId);
+    const { language } = await store.subscribers.meet(payer);
+    const key = keyOf(view.id, 'notify', 'declined');
+    const told = { template: 'declined', payer, language: language ?? machine.language, view, key, tries: 1 } as const;
+    const sent = await notices?.send(told);
+    log.info('nothing_began', { purchaseId: view.id, told: sent?.kind ?? 'not_ready' });
+  };
+  const purchases = createPurchases({
+    ...shared,
+    coordinator,
+    wallet,
+    newReference,
+    holds,
+    onNothingBegan: (view, confirmation) =>
+      void sayNothingBegan(view, confirmation).catch((error: unknown) => trouble('not_told', view.id, error)),
+  });
   const worker: EffectWorker = createEffectWorker({
     ...shared,
     coordinator,

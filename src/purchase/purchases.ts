@@ -41,11 +41,15 @@ export type PurchasesDeps = {
   /** True while the machine's socket is on this node, so that its word is heard here. */
   readonly holds: (machineId: MachineId) => boolean;
   readonly onTrouble: (what: string, id: PurchaseId, error: unknown) => void;
+  /** A payer who heard "in progress" is told that nothing began: nothing was asked of the wallet. */
+  readonly onNothingBegan: (view: PurchaseView, confirmation: Confirmation) => void;
 };
 
 /** How long a confirmation waits for the answer of commit 1 before "in progress" is said. */
 const CONFIRM_BUDGET_MS: DurationMs = 6000;
 const CONFIRM_RETRY_MS: DurationMs = 500;
+/** Longer than any statement may run in the database. */
+const STATEMENT_OVER_MS: DurationMs = 5000;
 /** How often a purchase whose machine is elsewhere is read again while a dialog waits for it. */
 const ELSEWHERE_MS: DurationMs = 1000;
 
@@ -230,19 +234,54 @@ async function beginOnce(deps: PurchasesDeps, { event, startMs }: Beginning): Pr
   return begun;
 }
 
+/** Goes on without the payer, who heard "in progress": what began tells its own outcome, what did not is told here. */
 async function findOutLater(deps: PurchasesDeps, beginning: Beginning): Promise<void> {
   const { confirmation } = beginning;
   for (;;) {
     await pause(deps.clock, CONFIRM_RETRY_MS * 4);
     try {
       const begun = await beginOnce(deps, beginning);
-      if (begun === 'too_late') return;
-      if (begun.kind !== 'begun' && begun.kind !== 'exists') await refusalOfBegun(deps, confirmation, begun);
+      if (begun === 'too_late') await tellUnlessBegun(deps, beginning);
+      else if (begun.kind !== 'begun' && begun.kind !== 'exists') {
+        await refusalOfBegun(deps, confirmation, begun);
+        deps.onNothingBegan(nothingBegan(beginning), confirmation);
+      }
       return;
     } catch (error) {
       deps.onTrouble('confirmation_unanswered', confirmation.purchaseId, error);
     }
   }
+}
+
+/** Too late to send the statement again. After its own time limit in the database an absent row is an answer. */
+async function tellUnlessBegun(deps: PurchasesDeps, beginning: Beginning): Promise<void> {
+  await pause(deps.clock, STATEMENT_OVER_MS);
+  if ((await deps.store.load(beginning.confirmation.purchaseId)) !== null) return;
+  await release(deps, beginning.confirmation);
+  deps.onNothingBegan(nothingBegan(beginning), beginning.confirmation);
+}
+
+function nothingBegan({ event }: Beginning): PurchaseView {
+  const { id, reference, order, channel } = event;
+  const { machineId, machineNumber, orderSeq, item, productName, price } = order;
+  return {
+    id,
+    reference,
+    state: 'declined',
+    isAccepted: false,
+    machineId,
+    machineNumber,
+    orderSeq,
+    item,
+    productName,
+    price,
+    channel,
+    validation: null,
+    declineCode: 'wallet_unavailable',
+    reversalReason: null,
+    sinceConfirmedMs: 0,
+    sinceEndedMs: 0,
+  };
 }
 
 function refusalOfTaken(taken: Exclude<Taken, { leftMs: DurationMs }>): ConfirmRefusal {

@@ -301,9 +301,10 @@ function askValidation(
 
 /** The attempt is committed before the wallet hears the payer's answer. */
 function passOn(purchase: LivePurchase, leftMs: DurationMs, rules: Rules): Decision {
-  const { validation, isLate, validateAttempts } = purchase.facts;
+  const { validation, isLate, isOrderGone, validateAttempts } = purchase.facts;
   if (validation === null || validation.by === 'push') return { kind: 'refused', refusal: 'no_answer_wanted' };
-  if (isLate || leftMs < rules.cutoffMs) return { kind: 'refused', refusal: 'too_late' };
+  // What it would secure could only be given back.
+  if (isLate || isOrderGone || leftMs < rules.cutoffMs) return { kind: 'refused', refusal: 'too_late' };
   return move(purchase, {
     facts: { validateAttempts: validateAttempts + 1 },
     rescheduled: [{ effect: { kind: 'query_payment' }, dueInMs: ANSWER_BUDGET_MS }],

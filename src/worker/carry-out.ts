@@ -262,8 +262,10 @@ async function refund(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of
   const ask = (): Promise<Outcome> => wallet.query({ of: 'reverse', key: leased.key, terms, ref });
   // A refusal changes nothing here, so it needs no confirmation: the next try has the same key.
   const outcome = called.kind === 'declined' ? called : await confirmed(called, ask);
-  if (outcome.kind === 'done') await deps.store.refundSettled(purchase.id, effect.n);
-  else await retry(deps, leased, outcome);
+  if (outcome.kind === 'done') return deps.store.refundSettled(purchase.id, effect.n);
+  // Asked on under the same key, and a person is told: this money is owed.
+  if (outcome.kind === 'declined') await deps.store.openCase(purchase.id, 'reversal_overdue');
+  await retry(deps, leased, outcome);
 }
 
 /**

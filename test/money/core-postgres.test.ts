@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { keyOf } from '../../src/composition/names.ts';
 import { createCoordinator } from '../../src/purchase/coordinator.ts';
 import type { PurchaseStore } from '../../src/purchase/store-port.ts';
+import { type HarnessMaker, postgresHarness } from '../store/harness.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createMemoryRedis } from '../support/memory-order-board.ts';
 import { rules } from '../support/purchase-builders.ts';
@@ -15,7 +16,6 @@ import {
   refundOf,
   statementOf,
 } from '../support/store-builders.ts';
-import { type HarnessMaker, postgresHarness } from '../store/harness.ts';
 
 const HOUR = 3_600_000;
 

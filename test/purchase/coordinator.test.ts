@@ -71,12 +71,12 @@ describe('the coordinator', () => {
     expect(house.purchase().state).to.equal('approving');
   });
 
-  it('takes a statement that is stored already as applied', async () => {
+  it('applies the event of a statement that was stored without it', async () => {
     const house = await confirmed(silent);
     await house.advance(2000);
     await house.node('b').store.purchases.keepStatement(failure, firstId, []);
-    expect((await house.node('a').coordinator.apply(firstId, jam, failure)).kind).to.equal('already');
-    expect(house.purchase().state).to.equal('vending');
+    expect((await house.node('a').coordinator.apply(firstId, jam, failure)).kind).to.equal('committed');
+    expect(house.purchase().state).to.equal('reversing');
   });
 
   it('forgets what it remembered when a commit has no answer', async () => {

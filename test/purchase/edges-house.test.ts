@@ -232,7 +232,7 @@ describe('edges of the house: the journal', () => {
     expect(books(house)).to.equal(sold);
   });
 
-  it('edge 29: no answer until less than the cut-off is left: nothing begins any more', async () => {
+  it('edge 29: no answer until less than the cut-off is left: nothing begins any more, and the payer is told', async () => {
     const house = await buildHouse();
     await house.select();
     const silent = { on: 'begin', happened: 'unknown', isDone: false } as const;
@@ -240,6 +240,32 @@ describe('edges of the house: the journal', () => {
     const outcome = await during(house, 8000, house.confirm());
     await house.rest();
     expect([outcome.kind, house.world.tables.purchases.size, house.wallet.calls]).to.deep.equal(['unknown', 0, []]);
+    expect(house.notices.map(({ template }) => template)).to.deep.equal(['declined']);
+  });
+
+  it('edge 29: the purchase turns out to have begun when it is too late to ask again: its own outcome tells', async () => {
+    const house = await buildHouse();
+    await house.select();
+    const done = { on: 'begin', happened: 'unknown', isDone: true } as const;
+    const silent = { on: 'begin', happened: 'unknown', isDone: false } as const;
+    house.node('a').failJournal(done, ...Array.from({ length: 100 }, () => silent));
+    const outcome = await during(house, 8000, house.confirm());
+    await house.rest();
+    expect([outcome.kind, house.world.tables.purchases.size, house.broken()]).to.deep.equal(['unknown', 1, []]);
+    expect(house.notices.map(({ template }) => template)).to.not.include('declined');
+  });
+
+  it('edge 29: the order turns out to be another’s: the payer is told that nothing began', async () => {
+    const house = await buildHouse();
+    await house.select();
+    const silent = { on: 'begin', happened: 'unknown', isDone: false } as const;
+    house.node('a').failJournal(...Array.from({ length: 16 }, () => silent));
+    const first = during(house, 8000, house.confirm());
+    const unanswered = await first;
+    house.world.tables.machines.set('M-4567', { isSuspended: true, seqFloor: 0 });
+    await house.rest();
+    expect([unanswered.kind, house.wallet.calls]).to.deep.equal(['unknown', []]);
+    expect(house.notices.map(({ template }) => template)).to.deep.equal(['declined']);
   });
 
   it('edge 29: the first answer was lost and another payer’s purchase holds the order by then: his money is not asked for', async () => {

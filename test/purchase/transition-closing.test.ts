@@ -65,6 +65,13 @@ describe('the payer’s validation', () => {
       leads: 'refused too_late',
     },
     {
+      says: 'is never passed on for an order that the machine has closed',
+      in: 'validating',
+      with: { facts: { isOrderGone: true } },
+      event: { ...eventOf.validation_given, leftMs: 60_000 },
+      leads: 'refused too_late',
+    },
+    {
       says: 'is not ours to pass on when the wallet pushed',
       in: 'validating',
       with: { facts: { validation: { by: 'push', triesLeft: null } } },

@@ -213,6 +213,9 @@ export function createNode(name: string, shared: Shared, host: (id: string) => H
     walletOf,
     newReference: () => `${name.toUpperCase()}-${changes.length}`,
     holds: (machineId) => machines.holds(machineId),
+    onNothingBegan: ({ id }, { payerId }) => {
+      void store.subscribers.msisdnOf(payerId).then((to) => notices.push({ template: 'declined', id, payer: to }));
+    },
   });
   effects.start();
   deadlines.start();

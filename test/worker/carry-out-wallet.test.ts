@@ -272,12 +272,12 @@ describe('carrying out refund', () => {
       ['reverse refund/1 ref W-1', 'refunded 1'],
     ],
     [
-      'tries the same key again',
+      'tries the same key again, and tells a person when the wallet refuses',
       anEnded('completed'),
       whole,
       { calls: declined },
       { tries: 2 },
-      ['reverse refund/1 ref W-1', 'again in 2000: declined'],
+      ['reverse refund/1 ref W-1', 'open reversal_overdue', 'again in 2000: declined'],
     ],
     [
       'learns the reference of money that was found after a decline',
