@@ -121,7 +121,7 @@ async function playStep(play: Play, step: CardStep): Promise<void> {
   else if ('machine' in step) await stage.breakMachine(card.machine, step.machine);
   else if ('time_passes_at_machine' in step) stage.machine(card.machine).skip(step.time_passes_at_machine);
   else if ('wait_ms' in step) await waitMs(step.wait_ms);
-  else if ('wallet' in step) stage.breakWallet(step.wallet);
+  else if ('wallet' in step) await stage.breakWallet(step.wallet);
   else if ('until' in step) await waitFor(play, step.until);
   else await checkAtRest(play, step.check);
 }
@@ -260,7 +260,7 @@ async function compare(play: Play, wanted: CardChecks): Promise<readonly Check[]
 /** The next card finds machines repaired, wallet answering and phones free. */
 async function leaveClean(play: Play): Promise<void> {
   const { stage, card } = play;
-  stage.breakWallet('none');
+  await stage.breakWallet('none');
   const machine = stage.machine(card.machine);
   machine.goOnline();
   await stage.breakMachine(card.machine, 'repair');

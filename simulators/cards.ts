@@ -32,7 +32,7 @@ const machineActs = z.enum([
   'power_off',
   'power_on',
 ]);
-const walletActs = z.enum(['none', 'silent', 'lost_request', 'slow', 'status_5xx', 'double', 'reset']);
+const walletActs = z.enum(['none', 'silent', 'lost_request', 'slow', 'status_5xx', 'double', 'reset', 'down']);
 
 const step = z.union([
   z.strictObject({ select: z.int() }),

@@ -60,7 +60,7 @@ export type Stage = {
   ): Promise<InboxMessage | null>;
   inbox(phone: string): readonly InboxMessage[];
   breakMachine(number: string, act: MachineAct): Promise<void>;
-  breakWallet(act: WalletAct): void;
+  breakWallet(act: WalletAct): Promise<void>;
   /** Switches the machine off and on with another waiting time; null: its usual one. */
   waits(number: string, waitsMs: DurationMs | null): Promise<void>;
   /** Authorizations that reached the wallet, by distinct key, since that place in the relay's list. */
@@ -161,8 +161,10 @@ async function breakMachine(machine: SimulatedMachine, act: MachineAct): Promise
   }
 }
 
-/** Faults strike the authorization, so that questions and reversals still reach the wallet. */
-function breakWallet(wallet: WalletFaults, act: WalletAct): void {
+/** Faults strike the authorization, so that questions and reversals still reach the wallet; `down` strikes everything. */
+async function breakWallet(wallet: WalletFaults, act: WalletAct): Promise<void> {
+  if (act === 'down') return wallet.close();
+  await wallet.reopen();
   switch (act) {
     case 'none':
     case 'silent':

@@ -33,7 +33,7 @@ const HELP = `
                text 4567            an SMS to 123                      phone bintou   (awa, bintou, cherif)
   Break        jam 4567             repair 4567                        offline 4567 / online 4567
                power off 4567       power on 4567                      slow 4567      (delivery takes 3 s)
-               wallet silent        lost_request, slow, status_5xx, double, reset, none
+               wallet slow          down, silent, lost_request, status_5xx, double, reset; none mends it
                kill gateway         start gateway                      wipe redis
   Look         status               machines and their goods           ledger         balances, does it add up
                card 4               play a card                        cards          the list
@@ -130,7 +130,7 @@ class Terminal {
     this.#options.write(`  "${said}" is no command here; try help`);
   }
 
-  #breakWallet(act: string): void {
+  async #breakWallet(act: string): Promise<void> {
     switch (act) {
       case 'none':
       case 'silent':
@@ -139,9 +139,10 @@ class Terminal {
       case 'status_5xx':
       case 'double':
       case 'reset':
+      case 'down':
         return this.#world.stage.breakWallet(act);
       default:
-        this.#options.write('  wallet none, silent, lost_request, slow, status_5xx, double or reset');
+        this.#options.write('  wallet none, slow, down, silent, lost_request, status_5xx, double or reset');
     }
   }
 

@@ -93,7 +93,7 @@ describe('kill -9 of the gateway', () => {
     await until('the hold is asked', () => stage.authorizes(calls) === 3);
 
     await world.killGateway();
-    stage.breakWallet('none');
+    await stage.breakWallet('none');
     await world.startGateway();
 
     await expectRest(
@@ -174,7 +174,7 @@ describe('FLUSHALL of Redis', () => {
     await world.wipeRedis();
     await expectRest(world, before, new Map([['4567', 500n]]));
     expect(dropped(world, before, '4567')).to.equal(1);
-    stage.breakWallet('none');
+    await stage.breakWallet('none');
     await stage.breakMachine('4567', 'repair');
   });
 

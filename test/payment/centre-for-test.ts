@@ -64,7 +64,7 @@ export async function startTestCentre(more: Partial<CentreConfigInput> = {}): Pr
     admin: { token: ADMIN_TOKEN },
     clients: [
       { id: 'relais', token: CLIENT_TOKEN },
-      { id: 'other', token: 'token-of-another-server' },
+      { id: 'other', token: 'token-of-another-server', mayReadBalances: true },
     ],
     pepper: 'a pepper for tests only',
     ...more,

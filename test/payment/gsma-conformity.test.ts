@@ -136,6 +136,9 @@ describe('the answers of the centre', () => {
       'responseAccountStatus',
     );
     expectFit(await ask('GET', '/accounts/msisdn/+33639999999/status'), 404, 'errorObject');
+    expectFit(await ask('GET', `/accounts/msisdn/+${msisdn}/balance?currency=XOF`), 200, 'responseAccountBalance');
+    expectFit(await ask('GET', '/accounts/msisdn/+33639999999/balance'), 404, 'errorObject');
+    expectFit(await ask('GET', `/accounts/msisdn/+${msisdn}/balance?currency=XXX`), 400, 'errorObject');
     expectFit(await ask('GET', '/heartbeat'), 200, 'responseHeartbeat');
     expectFit(await ask('GET', '/transactions/REF-1'), 404, 'errorObject');
     expectFit(await ask('GET', `/responses/${randomUUID()}`), 404, 'errorObject');

@@ -12,7 +12,7 @@ import { isUuid } from './objects.ts';
 export type Call = { readonly keyed: Keyed; readonly body: unknown; readonly credential: string | null };
 
 /** Who may ask. */
-export type Client = { readonly id: string; readonly token: string };
+export type Client = { readonly id: string; readonly token: string; readonly mayReadBalances: boolean };
 
 /** A refusal at the door: nothing is stored under any key. */
 export type Rejection = { readonly status: 400 | 401; readonly error: ErrorBody };

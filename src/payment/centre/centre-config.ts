@@ -31,7 +31,16 @@ export const centreConfigShape = z.strictObject({
     token: secretText,
   }),
   /** Who may ask for money, each with its own bearer token. */
-  clients: z.array(z.strictObject({ id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/), token: secretText })).min(1),
+  clients: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
+        token: secretText,
+        /** May see balances; a relation server needs only yes or no. */
+        mayReadBalances: z.boolean().default(false),
+      }),
+    )
+    .min(1),
   /** Mixed into every PIN before hashing. Losing it makes all PINs useless; kept apart from the database. */
   pepper: secretText,
   policy: z

@@ -3,7 +3,7 @@
  */
 import Router from '@koa/router';
 import type { Context } from 'koa';
-import { parseDecimal } from '../../money.ts';
+import { decimalOf, isCurrency, parseDecimal } from '../../money.ts';
 import { errorBody, GSMA_PATH } from '../gsma-messages.ts';
 import type { Accounts } from './account.ts';
 import { type Acts, digitsOf } from './acts.ts';
@@ -64,6 +64,35 @@ async function accountStatus(deps: FaceDeps, ctx: Context, number: string): Prom
   ctx.body = { accountStatus, subStatus: `${affordable}${validation}` };
 }
 
+/**
+ * The balance, to clients that may see it; to all others, and where no wallet in that currency is, the account's status
+ * alone. `currency`: a query parameter of ours, since one holder may have several wallets.
+ */
+async function accountBalance(deps: FaceDeps, ctx: Context, client: string, number: string): Promise<void> {
+  const msisdn = digitsOf(number);
+  if (msisdn === null) return sendError(ctx, 400, errorBody('validation', 'formatError'));
+  const currency = typeof ctx.query['currency'] === 'string' ? ctx.query['currency'] : '';
+  if (currency !== '' && !isCurrency(currency)) {
+    return sendError(ctx, 400, errorBody('validation', 'currencyNotSupported'));
+  }
+  const payer = await deps.accounts.findPayer(msisdn, currency);
+  if (payer === null) return sendError(ctx, 404, notFound);
+  const accountStatus = payer.isUsable ? 'available' : 'unavailable';
+  const mayRead = deps.clients.some((each) => each.id === client && each.mayReadBalances);
+  if (!mayRead || payer.wallet === null) {
+    ctx.body = { accountStatus };
+    return;
+  }
+  const shown = (minor: bigint): string => decimalOf({ minor, currency });
+  ctx.body = {
+    accountStatus,
+    currentBalance: shown(payer.posted),
+    availableBalance: shown(payer.available),
+    reservedBalance: shown(payer.held),
+    currency,
+  };
+}
+
 // The object that an act made, or how far its request has come.
 async function sendAnswer(
   deps: FaceDeps,
@@ -83,6 +112,9 @@ function addReads(deps: FaceDeps, get: (path: string, route: Route) => void): vo
     ctx.body = { serviceStatus: (await deps.isHealthy()) ? 'available' : 'unavailable' };
   });
   get('/accounts/msisdn/:number/status', (ctx, _client, path) => accountStatus(deps, ctx, path['number'] ?? ''));
+  get('/accounts/msisdn/:number/balance', (ctx, client, path) =>
+    accountBalance(deps, ctx, client, path['number'] ?? ''),
+  );
   get('/transactions/:reference', async (ctx, client, path) =>
     sendFound(ctx, await deps.objects.transaction(client, path['reference'] ?? '')),
   );
