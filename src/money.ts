@@ -8,7 +8,12 @@ import { assert, ok, type Result, refuse } from './result.ts';
 export type Money = { readonly minor: bigint; readonly currency: string };
 
 /** How an amount looks on a phone: where the unit stands and how it is written, all of it in GSM 03.38. */
-type Look = { readonly exponent: number; readonly unit: string; readonly place: 'before' | 'after'; readonly comma?: true };
+type Look = {
+  readonly exponent: number;
+  readonly unit: string;
+  readonly place: 'before' | 'after';
+  readonly comma?: true;
+};
 
 // Exponents are ISO 4217's. `Intl` says 0 for MGA where the standard says 2, and writes U+202F into French amounts,
 // which would turn a whole screen to UCS-2: hence a table of our own.
