@@ -114,7 +114,7 @@ export class UssdCall {
 
   /** A submit_sm for this dialog. Returns false if the dialog is over: the gateway refuses it. */
   show(pdu: MessagePdu): boolean {
-    if (this.#isOver) return false;
+    if (this.#isOver || this.#isForAnEarlierCall(pdu)) return false;
     const { text, damaged } = decodeText(pdu.octets, pdu.dataCoding);
     const kind = KIND_OF_OP.get(pdu.tlvs.ussd_service_op ?? -1) ?? 'continue';
     const { alphabet } = measureText(text);
@@ -133,6 +133,12 @@ export class UssdCall {
     this.#arrived.put(screen);
     if (kind === 'end') this.#over(new Error('the dialog is over'));
     return true;
+  }
+
+  /** Dialogs are numbered upwards: a late screen of one that the subscriber has left is not shown in the next one. */
+  #isForAnEarlierCall(pdu: MessagePdu): boolean {
+    const session = pdu.tlvs.its_session_info?.readUInt16BE(0);
+    return session !== undefined && this.#options.session !== null && session < this.#options.session;
   }
 
   #check(pdu: MessagePdu, screen: Screen, isDamaged: boolean, needed: Screen['alphabet']): void {

@@ -26,7 +26,7 @@ import {
   registerMachines,
   startCentreProcess,
   startGatewayProcess,
-} from './house-of-demo.ts';
+} from './demo-house.ts';
 
 const BIND_MS: DurationMs = 20_000;
 

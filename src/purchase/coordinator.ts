@@ -235,10 +235,9 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     if (committed !== 'committed') return committed;
     // What was read grew older while the journal wrote.
     const tookMs = deps.clock.now() - startMs;
-    const keptMs = loaded.leftMs === null ? null : loaded.leftMs - tookMs;
     const after: Loaded = {
       purchase: step.after,
-      leftMs: step.deadline === 'keep' ? keptMs : step.deadline,
+      leftMs: step.deadline === 'keep' ? leftMsOf(loaded) - tookMs : step.deadline,
       sinceConfirmedMs: loaded.sinceConfirmedMs + tookMs,
       sinceEndedMs: isEnded(step.after) ? 0 : null,
     };

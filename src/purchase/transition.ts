@@ -243,7 +243,8 @@ function secured(
     return toReversing(purchase, 'secured_late', rules, { facts: known });
   }
   const result = purchase.order.deliveryMs + rules.resultMarginMs;
-  const hold = purchase.plan === 'hold_capture' ? event.holdExpiresInMs : null;
+  // A wallet that does not tell when its hold ends is held to what it was asked for.
+  const hold = purchase.plan === 'hold_capture' ? (event.holdExpiresInMs ?? facts.holdMs) : null;
   if (hold !== null && hold < event.leftMs + result + LEAST_HOLD_SLACK_MS) {
     return toReversing(purchase, 'hold_too_short', rules, { facts: known });
   }

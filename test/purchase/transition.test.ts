@@ -131,7 +131,14 @@ describe('money that is secured', () => {
       in: 'authorizing',
       with: { facts: { isQuerying: true } },
       event: { ...eventOf.authorized, holdExpiresInMs: null },
-      leads: 'to approving; +approve now; -query_payment; walletRef=W-2; isQuerying=false; inDoubtMs=86400000',
+      leads: 'to approving; +approve now; -query_payment; walletRef=W-2; isQuerying=false; inDoubtMs=86290000',
+    },
+    {
+      says: 'is doubted no longer than a hold lasts whose end the wallet does not tell',
+      in: 'authorizing',
+      with: { facts: { holdMs: 4_000_000 } },
+      event: { ...eventOf.authorized, holdExpiresInMs: null },
+      leads: 'to approving; +approve now; -authorize; walletRef=W-2; inDoubtMs=290000',
     },
   ]);
 });

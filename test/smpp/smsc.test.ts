@@ -59,6 +59,18 @@ describe('the simulated centre', () => {
     expect(second.isOver).to.equal(false);
   });
 
+  it('shows no screen of a dialog that the subscriber has left', async () => {
+    const { smsc, account, requests } = await start();
+    await smsc.dial(PHONE, '*123#').nextScreen();
+    const second = smsc.dial(PHONE, '*123#');
+    await second.nextScreen();
+    const [left] = requests;
+    if (left === undefined) throw new Error('the first dial has arrived');
+    const late = { echo: left.echo, kind: 'end', text: 'late', replyByMs: systemClock.now() + 8000 } as const;
+    expect(await account.sendUssd(late)).to.equal('gone');
+    expect(second.screens.map(({ text }) => text)).to.deep.equal(['seen *123#']);
+  });
+
   it('sends no session id when told to', async () => {
     const { smsc, requests } = await start();
     smsc.faults.hasNoSessionId = true;
