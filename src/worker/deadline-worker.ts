@@ -12,7 +12,7 @@ import type { Clock, DurationMs } from '../time.ts';
 /** What the worker works with. */
 export type DeadlineWorkerDeps = {
   readonly store: PurchaseStore;
-  readonly coordinator: Pick<Coordinator, 'apply'>;
+  readonly coordinator: Pick<Coordinator, 'apply' | 'isAccepted'>;
   readonly clock: Clock;
   /** Mean time between two looks, 1 s; each wait is drawn between half and one and a half of it. */
   readonly pollMs: DurationMs;
@@ -54,8 +54,10 @@ export function createDeadlineWorker(deps: DeadlineWorkerDeps): DeadlineWorker {
       // Another event may have come first and set a new deadline: what counts is what is read at the commit.
       await deps.coordinator.apply(id, (now) => {
         if (now.leftMs === null || now.leftMs > 0) return null;
-        const isStillApproving = now.purchase.state === 'approving';
-        return isUnsent && isStillApproving ? { type: 'approval_unreachable' } : { type: 'deadline_passed' };
+        if (now.purchase.state !== 'approving') return { type: 'deadline_passed' };
+        // Its acceptance is known and not recorded yet: a delivery under way is no doubt.
+        if (deps.coordinator.isAccepted(id)) return { type: 'approval_accepted' };
+        return isUnsent ? { type: 'approval_unreachable' } : { type: 'deadline_passed' };
       });
     } catch (error) {
       deps.onTrouble('deadline_not_decided', id, error);

@@ -15,6 +15,7 @@ async function bench(fail: () => void = () => undefined) {
   const { purchases } = world.store('a');
   const events: (PurchaseEvent | null)[] = [];
   const troubles: string[] = [];
+  const accepted = new Set<string>();
   const worker = createDeadlineWorker({
     store: purchases,
     coordinator: {
@@ -25,6 +26,7 @@ async function bench(fail: () => void = () => undefined) {
         fail();
         return { kind: 'already', loaded };
       },
+      isAccepted: (id: string) => accepted.has(id),
     },
     clock,
     pollMs: 1000,
@@ -38,7 +40,7 @@ async function bench(fail: () => void = () => undefined) {
     await purchases.commit(authorizedOf(purchase, { planned: [approve], deadline: 'keep' }));
     return purchase;
   };
-  return { clock, world, purchases, worker, events, troubles, approving };
+  return { clock, world, purchases, worker, events, troubles, approving, accepted };
 }
 
 describe('the deadline worker', () => {
@@ -67,6 +69,15 @@ describe('the deadline worker', () => {
     await clock.advance(60_000);
     await worker.look();
     expect(events).to.deep.equal([{ type: 'deadline_passed' }]);
+  });
+
+  it('records an acceptance that was heard in the last second, and calls a delivery under way no doubt', async () => {
+    const { clock, worker, events, approving, accepted } = await bench();
+    const purchase = await approving(true);
+    accepted.add(purchase.id);
+    await clock.advance(60_000);
+    await worker.look();
+    expect(events).to.deep.equal([{ type: 'approval_accepted' }]);
   });
 
   it('says no such thing when there is no approval to withdraw', async () => {
