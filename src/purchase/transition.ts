@@ -78,7 +78,7 @@ function decideAuthorizing(purchase: LivePurchase, event: PurchaseEvent, rules: 
     case 'authorize_declined':
       return declined(purchase, event.code, rules);
     case 'validation_required':
-      return askValidation(purchase, event);
+      return askValidation(purchase, event, rules);
     case 'payment_unknown':
       // Edge 8. Silence is no decline, and there is no second authorize: the wallet is asked what became of the first.
       if (purchase.facts.isQuerying) return already;
@@ -112,7 +112,7 @@ function decideValidating(purchase: LivePurchase, event: PurchaseEvent, rules: R
     case 'authorize_declined':
       return declined(purchase, event.code, rules);
     case 'validation_required':
-      return askValidation(purchase, event);
+      return askValidation(purchase, event, rules);
     case 'validation_given':
       return passOn(purchase, event.leftMs, rules);
     case 'payment_unknown':
@@ -283,15 +283,17 @@ function declined(
 function askValidation(
   purchase: LivePurchase,
   event: Extract<PurchaseEvent, { type: 'validation_required' }>,
+  rules: Rules,
 ): Decision {
   const { by, triesLeft, ref } = event;
   const dueInMs = by === 'push' ? FIRST_QUERY_MS : event.expiresInMs;
   const query = { effect: { kind: 'query_payment' }, dueInMs } as const;
-  const isFirst = purchase.state === 'authorizing';
-  const needsWord = isFirst && purchase.channel === 'sms' && by !== 'push';
-  const word: readonly PlannedEffect[] = needsWord
-    ? [{ effect: { kind: 'notify', template: 'sms_validate' }, dueInMs: 0 }]
-    : [];
+  // A dialog that is still open asks by itself, and then this word is not sent; the payer may have hung up.
+  const wordInMs = purchase.channel === 'ussd' ? rules.toldMs : 0;
+  const word: readonly PlannedEffect[] =
+    purchase.state === 'authorizing' && by !== 'push'
+      ? [{ effect: { kind: 'notify', template: 'sms_validate' }, dueInMs: wordInMs }]
+      : [];
   return move(purchase, {
     to: 'validating',
     facts: { walletRef: ref, validation: { by, triesLeft }, isQuerying: true },

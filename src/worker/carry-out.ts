@@ -284,6 +284,10 @@ async function retry(deps: CarryOutDeps, leased: LeasedEffect, outcome: Outcome)
 
 async function notify(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'notify'>): Promise<void> {
   const { purchase } = loaded;
+  // Nobody is asked to approve what is over.
+  if (effect.template === 'sms_validate' && purchase.state !== 'validating') {
+    return deps.store.finish(purchase.id, leased.key);
+  }
   const sent = await deps.notices.send({
     template: effect.template,
     payer: await deps.subscribers.msisdnOf(purchase.payerId),

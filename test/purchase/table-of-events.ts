@@ -11,7 +11,7 @@ export const tableOfEvents: Readonly<Record<State, Readonly<Record<PurchaseEvent
     authorized: 'to approving; +approve now; -authorize; walletRef=W-2; inDoubtMs=86290000',
     authorize_declined: 'to declined; +notify/declined in 10000; -authorize; declineCode=insufficient_funds',
     validation_required:
-      'to validating; +query_payment in 45000; -authorize; walletRef=W-2; isQuerying=true; validation={"by":"pin","triesLeft":3}',
+      'to validating; +query_payment in 45000; +notify/sms_validate in 10000; -authorize; walletRef=W-2; isQuerying=true; validation={"by":"pin","triesLeft":3}',
     validation_given: 'refused no_such_edge',
     validated: 'refused no_such_edge',
     payment_unknown: 'stays; +query_payment in 1000; -authorize; isQuerying=true',

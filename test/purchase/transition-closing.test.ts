@@ -13,7 +13,8 @@ describe('the payer’s validation', () => {
       in: 'authorizing',
       with: { facts: querying },
       event: eventOf.validation_required,
-      leads: 'to validating; ~query_payment in 45000; walletRef=W-2; validation={"by":"pin","triesLeft":3}',
+      leads:
+        'to validating; +notify/sms_validate in 10000; ~query_payment in 45000; walletRef=W-2; validation={"by":"pin","triesLeft":3}',
     },
     {
       says: 'by push is asked about every second',

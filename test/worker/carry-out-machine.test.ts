@@ -96,5 +96,21 @@ describe('carrying out notify', () => {
       {},
       [sent, 'trouble notice_given_up', 'finish notify/receipt'],
     ],
+    [
+      'asks the payer to approve while that is wanted',
+      aLive('validating'),
+      { kind: 'notify', template: 'sms_validate' },
+      {},
+      {},
+      ['send sms_validate to 221771234501', 'finish notify/sms_validate'],
+    ],
+    [
+      'asks nobody to approve what is over',
+      aLive('approving'),
+      { kind: 'notify', template: 'sms_validate' },
+      {},
+      {},
+      ['finish notify/sms_validate'],
+    ],
   ]);
 });
