@@ -1,5 +1,5 @@
 /**
- * The build: TypeScript of src/, test/ and simulators/ to dist/, all other files beside it, nothing stale left.
+ * The build: TypeScript of src/, test/, simulators/ and bench/ to dist/, all other files beside it, nothing stale left.
  * Plain Node; needs the packages. `node scripts/build.mjs` builds always, `buildIfNeeded` only when a source changed.
  */
 import { createHash } from 'node:crypto';
@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { withCheckoutLock } from './checkout-lock.mjs';
 import { checkout, runQuietly, Stop, say } from './children.mjs';
 
-const TREES = ['src', 'test', 'simulators', 'config'];
+const TREES = ['src', 'test', 'simulators', 'bench', 'config'];
 // Planted faults, read by the checkers where they lie.
 const LEFT_OUT = 'test/canary/';
 const STAMP = 'dist/.stamp';

@@ -10,7 +10,7 @@ const MODULES = join(checkout, 'node_modules');
 /** The checkers, each with the arguments that make its findings an exit code. */
 const CHECKS = [
   { name: 'format', program: '@biomejs/biome/bin/biome', parameters: ['check', '--error-on-warnings', '.'] },
-  { name: 'lint', program: 'oxlint/bin/oxlint', parameters: ['--deny-warnings', 'src', 'test', 'simulators'] },
+  { name: 'lint', program: 'oxlint/bin/oxlint', parameters: ['--deny-warnings', 'src', 'test', 'simulators', 'bench'] },
   { name: 'types', program: 'typescript/bin/tsc', parameters: ['--noEmit', '-p', 'tsconfig.json'] },
   { name: 'unused', program: 'knip/bin/knip.js', parameters: ['--treat-config-hints-as-errors', '--no-progress'] },
 ];

@@ -10,7 +10,7 @@ function outputsOf(source: string): readonly string[] {
 
 describe('the build', () => {
   it('holds for every source what belongs to it, and nothing else', () => {
-    const sources = ['src', 'test', 'simulators', 'config'].flatMap(filesBelow);
+    const sources = ['src', 'test', 'simulators', 'bench', 'config'].flatMap(filesBelow);
     const expected = sources.filter((path) => !path.startsWith('test/canary/')).flatMap(outputsOf);
     const built = filesBelow('dist').map((path) => path.slice('dist/'.length));
     expect(built.filter((path) => path !== '.stamp').sort()).to.deep.equal([...expected].sort());
