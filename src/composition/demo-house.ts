@@ -67,13 +67,17 @@ export async function registerMachines(engines: Engines, secrets: RunSecrets, re
   }
 }
 
+/** Where the centre listens; the same over restarts, so that it is found again. */
+export type CentrePorts = { readonly wallet: number; readonly admin: number };
+
 /** Starts the payment centre; its wallets are opened by the admin face. */
-export function startCentreProcess(place: Place): Promise<ChildProcess> {
+export function startCentreProcess(place: Place, ports: CentrePorts): Promise<ChildProcess> {
   const { engines, secrets, folder, onLine } = place;
   const centre: CentreConfigInput = {
     databaseUrl: engines.ledgerUrl,
     appDatabaseUrl: engines.ledgerAppUrl,
-    admin: { token: secrets.adminToken },
+    listen: { port: ports.wallet },
+    admin: { token: secrets.adminToken, port: ports.admin },
     clients: [{ id: 'relais', token: secrets.walletToken }],
     pepper: secrets.pepper,
   };

@@ -16,7 +16,7 @@ import { openRunFolder } from '../engines/run-folder.ts';
 import type { Registry } from '../store/registry.ts';
 import { type DurationMs, systemClock } from '../time.ts';
 import type { ChildProcess } from './child-process.ts';
-import { type Engines, type OnReady, startEngines } from './demo-engines.ts';
+import { type OnReady, startEngines } from './demo-engines.ts';
 import {
   drawSecrets,
   freePort,
@@ -45,8 +45,6 @@ export type WorldOptions = {
 /** A running world. */
 export type World = {
   readonly stage: Stage;
-  readonly engines: Engines;
-  readonly place: Place;
   /** Ends the gateway in the middle of what it does. */
   killGateway(): Promise<void>;
   /** Starts it again, at the same address. */
@@ -54,7 +52,6 @@ export type World = {
   killCentre(): Promise<void>;
   startCentre(): Promise<void>;
   wipeRedis(): Promise<void>;
-  gatewayPid(): number;
   close(): Promise<void>;
 };
 
@@ -88,7 +85,8 @@ async function build(
   const keys = new Map(machines.map((machine) => [machine.number, newMachineKey()]));
   await registerMachines(engines, secrets, registryOf(keys, options.language));
 
-  let centre = await timed(options, 'payment centre', startCentreProcess(place));
+  const ports = { wallet: await freePort(), admin: await freePort() };
+  let centre = await timed(options, 'payment centre', startCentreProcess(place, ports));
   closing.push(() => centre.stop());
   const adminUrl = textOf(centre, 'admin');
   const phones = await openWallets(adminUrl, secrets.adminToken);
@@ -127,8 +125,6 @@ async function build(
   closing.push(() => stage.close());
   return {
     stage,
-    engines,
-    place,
     killGateway: () => gateway.kill9(),
     startGateway: async () => {
       gateway = await startGatewayProcess(place, settings);
@@ -136,11 +132,9 @@ async function build(
     },
     killCentre: () => centre.kill9(),
     startCentre: async () => {
-      centre = await startCentreProcess(place);
-      wallet.retarget(textOf(centre, 'url'));
+      centre = await startCentreProcess(place, ports);
     },
     wipeRedis: () => engines.wipeRedis(),
-    gatewayPid: () => gateway.pid,
     close,
   };
 }

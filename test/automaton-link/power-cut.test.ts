@@ -1,20 +1,11 @@
 import { expect } from 'chai';
 import { createSimulatedMachine, type SimulatedMachine } from '../../simulators/machine.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { approval } from './support/agent-bench.ts';
 import { settle, until } from './support/link-world.ts';
 import { PowerDisk } from './support/power-file.ts';
 import { fieldOf } from './support/raw-machine.ts';
 import { RawServer } from './support/raw-server.ts';
-
-const approval = {
-  orderSeq: 1,
-  orderId: 'O1',
-  approvalId: 'A9',
-  amount: 500,
-  currency: 'XOF',
-  item: 7,
-  validMs: 100_000,
-};
 
 /** Writes of one whole purchase: the boot's replacement, W, A, D, R with their flushes, K. */
 const stepsOfPurchase = 10;

@@ -50,12 +50,12 @@ function dropped(world: World, before: Evidence, number: string): number {
   return world.stage.machine(number).dropped() - (before.goods.get(number) ?? 0);
 }
 
-describe('kill -9 of the gateway', () => {
-  let world: World;
-
+/** A world for the tests of one `describe`, there once they run. */
+function worldForTests(): () => World {
+  let opened: World | null = null;
   before(async function () {
     this.timeout(120_000);
-    world = await openWorld({
+    opened = await openWorld({
       language: 'fr',
       keep: null,
       onReady: () => undefined,
@@ -65,11 +65,19 @@ describe('kill -9 of the gateway', () => {
   });
   after(async function () {
     this.timeout(60_000);
-    await world.close();
+    await opened?.close();
   });
+  return () => {
+    if (opened === null) throw new Error('the world is not open yet');
+    return opened;
+  };
+}
 
+describe('kill -9 of the gateway', () => {
+  const opened = worldForTests();
   it('between the commits of three purchases at once, each in another one of them: all end right', async function () {
     this.timeout(240_000);
+    const world = opened();
     const { stage } = world;
     const before = await evidence(world);
     const calls = stage.parts.wallet.calls().length;
@@ -113,6 +121,7 @@ describe('kill -9 of the gateway', () => {
 
   it('at the moment of the confirmation: nothing began, or all of it', async function () {
     this.timeout(240_000);
+    const world = opened();
     const { stage } = world;
     const before = await evidence(world);
     await confirm(stage, '4567', 2);
@@ -125,6 +134,7 @@ describe('kill -9 of the gateway', () => {
 
   it('at the moment of the approval, and again at that of the result', async function () {
     this.timeout(240_000);
+    const world = opened();
     const { stage } = world;
     const before = await evidence(world);
     const machine = stage.machine('8810');
@@ -143,25 +153,10 @@ describe('kill -9 of the gateway', () => {
 });
 
 describe('FLUSHALL of Redis', () => {
-  let world: World;
-
-  before(async function () {
-    this.timeout(120_000);
-    world = await openWorld({
-      language: 'fr',
-      keep: null,
-      onReady: () => undefined,
-      onLogLine: () => undefined,
-      narrate: null,
-    });
-  });
-  after(async function () {
-    this.timeout(60_000);
-    await world.close();
-  });
-
+  const opened = worldForTests();
   it('during an open purchase: it goes on as without it', async function () {
     this.timeout(120_000);
+    const world = opened();
     const { stage } = world;
     const before = await evidence(world);
     const calls = stage.parts.wallet.calls().length;
@@ -180,6 +175,7 @@ describe('FLUSHALL of Redis', () => {
 
   it('before the confirmation: the payer is asked to look again, and the machine repeats its order', async function () {
     this.timeout(120_000);
+    const world = opened();
     const { stage } = world;
     const before = await evidence(world);
     const machine = stage.machine('1203');
@@ -205,5 +201,43 @@ describe('FLUSHALL of Redis', () => {
     machine.cancel();
     await expectRest(world, before, new Map([['1203', 900n]]));
     expect(dropped(world, before, '1203')).to.equal(0);
+  });
+});
+
+describe('kill -9 of the payment centre', () => {
+  const opened = worldForTests();
+
+  it('after it held the price and before it said so: the gateway finds out, and the good comes', async function () {
+    this.timeout(240_000);
+    const world = opened();
+    const { stage } = world;
+    const before = await evidence(world);
+    const calls = stage.parts.wallet.calls().length;
+    stage.parts.wallet.set({ kind: 'silent' }, (call) => call.method === 'POST');
+    await confirm(stage, '4567', 1);
+    await until('the hold is made', () => stage.authorizes(calls) === 1);
+    await world.killCentre();
+    await stage.breakWallet('none');
+    await world.startCentre();
+    await expectRest(world, before, new Map([['4567', 500n]]));
+    expect(dropped(world, before, '4567')).to.equal(1);
+  });
+
+  it('while the money is on its way back: the payer has it all in the end', async function () {
+    this.timeout(240_000);
+    const world = opened();
+    const { stage } = world;
+    const before = await evidence(world);
+    await stage.breakMachine('8810', 'jam');
+    stage.machine('8810').hardware.setDeliveryTime(2_000);
+    await confirm(stage, '8810', 1);
+    await until('the machine delivers', () => stage.machine('8810').status().agent?.order?.state === 'delivering');
+    await world.killCentre();
+    await until('the machine is free', () => isFree(stage.machine('8810')));
+    await world.startCentre();
+    await expectRest(world, before, new Map([['8810', 300n]]));
+    expect(dropped(world, before, '8810')).to.equal(0);
+    expect((await evidence(world)).payer).to.equal(before.payer);
+    await stage.breakMachine('8810', 'repair');
   });
 });

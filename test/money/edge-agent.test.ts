@@ -1,19 +1,10 @@
 import { expect } from 'chai';
 import { createSimulatedMachine, type SimulatedMachine } from '../../simulators/machine.ts';
+import { approval } from '../automaton-link/support/agent-bench.ts';
 import { settle, until } from '../automaton-link/support/link-world.ts';
 import { PowerDisk } from '../automaton-link/support/power-file.ts';
 import { RawServer } from '../automaton-link/support/raw-server.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
-
-const approval = {
-  orderSeq: 1,
-  orderId: 'O1',
-  approvalId: 'A9',
-  amount: 500,
-  currency: 'XOF',
-  item: 7,
-  validMs: 100_000,
-};
 
 /** The flush of `D`: after the boot's replacement, and `W` and `A` with their flushes. */
 const FLUSH_OF_D = 7;
