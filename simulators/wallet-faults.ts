@@ -45,8 +45,6 @@ export interface WalletFaults {
   calls(): readonly WalletCall[];
   /** Resolves once nothing is on its way to the wallet any more, answered here or not. */
   quiet(): Promise<void>;
-  /** Where the wallet listens now: it may come back at another port. */
-  retarget(target: string): void;
   /** The port refuses connections until `reopen`. */
   close(): Promise<void>;
   reopen(): Promise<void>;
@@ -178,7 +176,7 @@ export async function startWalletFaults(options: {
   /** Told of each request as it comes. */
   readonly onCall?: (call: WalletCall) => void;
 }): Promise<WalletFaults> {
-  let target = options.target;
+  const { target } = options;
   let fault: WalletFault = { kind: 'none' };
   let matches: (call: WalletCall) => boolean = () => true;
   const calls: (WalletCall & { forwarded: number })[] = [];
@@ -228,9 +226,6 @@ export async function startWalletFaults(options: {
     calls: () => calls.map((call) => ({ ...call })),
     quiet: async () => {
       await Promise.allSettled(underway);
-    },
-    retarget: (next) => {
-      target = next;
     },
     close,
     reopen: async () => {
