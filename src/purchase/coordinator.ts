@@ -283,10 +283,19 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     acceptances.add(id);
     watchers.tell(id);
     deps.clock.after(ACCEPTANCE_ALONE_MS, () => {
-      apply(id, { type: 'approval_accepted' }).catch((error: unknown) =>
-        deps.onTrouble('acceptance_not_recorded', id, error),
-      );
+      // A sale that is over by then has nothing left to record, and reads nothing back.
+      if (acceptances.has(id)) void recordAcceptance(id);
     });
+  }
+
+  async function recordAcceptance(id: PurchaseId): Promise<void> {
+    try {
+      const applied = await apply(id, { type: 'approval_accepted' });
+      // Ended by another node, or before this word came: nobody asks for it any more.
+      if ('loaded' in applied && isEnded(applied.loaded.purchase)) acceptances.delete(id);
+    } catch (error) {
+      deps.onTrouble('acceptance_not_recorded', id, error);
+    }
   }
 
   return {

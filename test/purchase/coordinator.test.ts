@@ -106,6 +106,37 @@ describe('the coordinator', () => {
     expect([oldest, next?.purchase.id]).to.deep.equal([null, 'p-1']);
   });
 
+  it('reads nothing back for a sale that is over within a second of the acceptance', async () => {
+    const house = await confirmed(({ machine }) => machine.setDelivery({ kind: 'delivers' }, 100));
+    await house.advance(1000);
+    expect(house.purchase().state).to.equal('completed');
+    house.node('a').failJournal({ on: 'load', happened: 'no', isDone: false });
+    await house.advance(2000);
+    expect(house.node('a').troubles).to.not.include('acceptance_not_recorded');
+  });
+
+  it('forgets an acceptance that it heard after the end', async () => {
+    const house = await confirmed();
+    await house.rest();
+    const { coordinator } = house.node('a');
+    coordinator.accepted(firstId);
+    const before = coordinator.isAccepted(firstId);
+    await house.advance(2000);
+    expect([before, coordinator.isAccepted(firstId)]).to.deep.equal([true, false]);
+  });
+
+  it('keeps an acceptance whose commit lost its race too often', async () => {
+    const house = await confirmed(silent);
+    await house.advance(400);
+    const lost = { on: 'commit', happened: 'lost_race', isDone: false } as const;
+    house.node('a').failJournal(lost, lost, lost, lost, lost);
+    await house.advance(1100);
+    expect([house.node('a').coordinator.isAccepted(firstId), house.purchase().state]).to.deep.equal([
+      true,
+      'approving',
+    ]);
+  });
+
   it('counts on from what it remembers', async () => {
     const house = await confirmed();
     await house.clock.settle();
