@@ -11,6 +11,9 @@ export type Log = {
   error(event: string, fields: Readonly<Record<string, unknown>>, error?: unknown): void;
 };
 
+type FieldsFirst = (fields: Readonly<Record<string, unknown>>, event: string) => void;
+type FieldsFirstLog = { readonly info: FieldsFirst; readonly warn: FieldsFirst; readonly error: FieldsFirst };
+
 /** Levels an operator may choose. */
 export const logLevels = ['error', 'warn', 'info', 'debug', 'silent'] as const;
 
@@ -146,5 +149,14 @@ export function createLog(
     info: (event, fields) => logger.info(clean(fields), event),
     warn: (event, fields) => logger.warn(clean(fields), event),
     error: (event, fields, error) => logger.error(clean(fields, error), event),
+  };
+}
+
+/** The same log for rooms that name the fields before the event, as pino itself does. */
+export function fieldsFirst(log: Log): FieldsFirstLog {
+  return {
+    info: (fields, event) => log.info(event, fields),
+    warn: (fields, event) => log.warn(event, fields),
+    error: (fields, event) => log.error(event, fields),
   };
 }

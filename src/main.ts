@@ -81,7 +81,7 @@ async function centreCommand(options: ConfigOptions): Promise<void> {
   const loaded = loadCentreConfig(options.config);
   if (!loaded.ok) throw configurationEnd(loaded.refusal.problems);
   const { serve } = await import('./cli/serve.ts');
-  const { createLog } = await import('./log.ts');
+  const { createLog, fieldsFirst } = await import('./log.ts');
   const { startCentre } = await import('./payment/centre/centre.ts');
   const { systemClock } = await import('./time.ts');
   const log = createLog(loaded.value.log.level, { node: 'centre' });
@@ -89,11 +89,7 @@ async function centreCommand(options: ConfigOptions): Promise<void> {
   await serve(async () => {
     const centre = await startCentre(loaded.value.centre, {
       clock: systemClock,
-      log: {
-        info: (fields, event) => log.info(event, fields),
-        warn: (fields, event) => log.warn(event, fields),
-        error: (fields, event) => log.error(event, fields),
-      },
+      log: fieldsFirst(log),
     });
     return { where: { url: centre.url, admin: centre.adminUrl }, stop: () => centre.stop() };
   });

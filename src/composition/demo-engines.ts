@@ -98,7 +98,8 @@ async function findRedis(place: {
   return { redisUrl: `unix://${server.socketPath}`, wipeRedis: () => wipe(server.socketPath) };
 }
 
-async function timed<Value>(onReady: OnReady, part: string, work: () => Promise<Value>): Promise<Value> {
+/** Does the work of one part, and tells how long it took. */
+export async function timed<Value>(onReady: OnReady, part: string, work: () => Promise<Value>): Promise<Value> {
   const startMs = performance.now();
   const value = await work();
   onReady(part, performance.now() - startMs);

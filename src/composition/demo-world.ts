@@ -16,7 +16,7 @@ import { openRunFolder } from '../engines/run-folder.ts';
 import type { Registry } from '../store/registry.ts';
 import { type DurationMs, systemClock } from '../time.ts';
 import type { ChildProcess } from './child-process.ts';
-import { type OnReady, startEngines } from './demo-engines.ts';
+import { type OnReady, startEngines, timed } from './demo-engines.ts';
 import {
   drawSecrets,
   freePort,
@@ -86,7 +86,7 @@ async function build(
   await registerMachines(engines, secrets, registryOf(keys, options.language));
 
   const ports = { wallet: await freePort(), admin: await freePort() };
-  let centre = await timed(options, 'payment centre', startCentreProcess(place, ports));
+  let centre = await timed(options.onReady, 'payment centre', () => startCentreProcess(place, ports));
   closing.push(() => centre.stop());
   const adminUrl = textOf(centre, 'admin');
   const phones = await openWallets(adminUrl, secrets.adminToken);
@@ -96,13 +96,11 @@ async function build(
   const httpPort = await freePort();
   const at = { walletUrl: wallet.url, smscPort: smsc.port, httpPort, language: options.language };
   const settings = gatewaySettings(place, at);
-  let gateway = await timed(options, 'gateway', startGatewayProcess(place, settings));
+  let gateway = await timed(options.onReady, 'gateway', () => startGatewayProcess(place, settings));
   closing.push(() => gateway.stop());
-  await timed(options, 'bind to the SMSC', smsc.bound(BIND_MS));
+  await timed(options.onReady, 'bind to the SMSC', () => smsc.bound(BIND_MS));
   const url = `ws://127.0.0.1:${httpPort}`;
-  const stage = await timed(
-    options,
-    'three machines',
+  const stage = await timed(options.onReady, 'three machines', () =>
     setStage({
       clock: systemClock,
       smsc,
@@ -139,13 +137,6 @@ async function build(
   };
 }
 
-async function timed<Value>(options: WorldOptions, part: string, work: Promise<Value>): Promise<Value> {
-  const before = performance.now();
-  const value = await work;
-  options.onReady(part, performance.now() - before);
-  return value;
-}
-
 /** What the operator's network and the way to the wallet are in the demo. */
 async function startNetwork(
   options: WorldOptions,
@@ -156,9 +147,7 @@ async function startNetwork(
     clock: systemClock,
     onCall: (call) => narrator?.tell(toldOfWallet(call)),
   });
-  const smsc = await timed(
-    options,
-    'SMSC and USSD gateway, simulated',
+  const smsc = await timed(options.onReady, 'SMSC and USSD gateway, simulated', () =>
     startSmsc({
       port: 0,
       accounts: { relais: secrets.smppPassword },

@@ -3,7 +3,7 @@
  */
 import { v7 } from 'uuid';
 import type { Config } from '../config.ts';
-import type { Log } from '../log.ts';
+import { fieldsFirst, type Log } from '../log.ts';
 import { type Board, createBoard } from '../order-board/board.ts';
 import { createGsmaConnector, type GsmaConnector } from '../payment/gsma.ts';
 import { defaultRules, type Rules } from '../purchase/rules.ts';
@@ -79,11 +79,7 @@ export function buildEdges(config: Config, deps: StartDeps, clock: Clock): Rooms
     node: config.node,
     clock,
     payerMac: (payer) => store.subscribers.pseudonymOf(payer),
-    log: {
-      info: (fields, event) => log.info(event, fields),
-      warn: (fields, event) => log.warn(event, fields),
-      error: (fields, event) => log.error(event, fields),
-    },
+    log: fieldsFirst(log),
   });
   const wallet = createGsmaConnector(config.payment.wallet, { clock });
   return { config, log, clock, rules: rulesOf(config), store, board, wallet };

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { createSimulatedMachine, type SimulatedMachine } from '../../simulators/machine.ts';
+import type { SimulatedMachine } from '../../simulators/machine.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
-import { approval } from './support/agent-bench.ts';
+import { approval, machineOnDisk } from './support/agent-bench.ts';
 import { settle, until } from './support/link-world.ts';
 import { PowerDisk } from './support/power-file.ts';
 import { fieldOf } from './support/raw-machine.ts';
@@ -19,16 +19,7 @@ describe('a machine whose disk or power fails', () => {
     server = await new RawServer().open();
     clock = createFakeClock();
     disk = new PowerDisk();
-    machine = createSimulatedMachine({
-      machineId: 'machine-1',
-      key: 'k',
-      url: server.url,
-      folder: '/nowhere',
-      currency: 'XOF',
-      goods: [{ item: 7, name: 'Water', price: 500n, stock: 9 }],
-      clock,
-      openJournal: () => disk.powerOn(),
-    });
+    machine = machineOnDisk(server, clock, disk);
     disk.onCut = () => machine.powerCut();
   });
   afterEach(async () => {

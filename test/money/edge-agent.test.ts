@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { createSimulatedMachine, type SimulatedMachine } from '../../simulators/machine.ts';
-import { approval } from '../automaton-link/support/agent-bench.ts';
+import type { SimulatedMachine } from '../../simulators/machine.ts';
+import { approval, machineOnDisk } from '../automaton-link/support/agent-bench.ts';
 import { settle, until } from '../automaton-link/support/link-world.ts';
 import { PowerDisk } from '../automaton-link/support/power-file.ts';
 import { RawServer } from '../automaton-link/support/raw-server.ts';
@@ -18,16 +18,7 @@ describe('a machine whose disk fails right before the go-ahead', () => {
     server = await new RawServer().open();
     clock = createFakeClock();
     disk = new PowerDisk();
-    machine = createSimulatedMachine({
-      machineId: 'machine-1',
-      key: 'k',
-      url: server.url,
-      folder: '/nowhere',
-      currency: 'XOF',
-      goods: [{ item: 7, name: 'Water', price: 500n, stock: 9 }],
-      clock,
-      openJournal: () => disk.powerOn(),
-    });
+    machine = machineOnDisk(server, clock, disk);
     disk.isCut = false;
     disk.cutAtStep = FLUSH_OF_D;
     // The line reaches the disk, though the flush says that it did not.

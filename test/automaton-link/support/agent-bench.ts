@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createSimulatedMachine, type MachineOptions, type SimulatedMachine } from '../../../simulators/machine.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { settle, until } from './link-world.ts';
+import type { PowerDisk } from './power-file.ts';
 import type { RawFrame } from './raw-machine.ts';
 import { RawServer } from './raw-server.ts';
 
@@ -20,6 +21,20 @@ export const approval = {
   item: 7,
   validMs: 100_000,
 };
+
+/** A machine that sells item 7, its journal on a disk that can fail or lose the power at any write. */
+export function machineOnDisk(server: RawServer, clock: FakeClock, disk: PowerDisk): SimulatedMachine {
+  return createSimulatedMachine({
+    machineId: 'machine-1',
+    key: 'k',
+    url: server.url,
+    folder: '/nowhere',
+    currency: 'XOF',
+    goods: [{ item: 7, name: 'Water', price: 500n, stock: 9 }],
+    clock,
+    openJournal: () => disk.powerOn(),
+  });
+}
 
 /** What one test has at hand; made anew before each, with nothing left running after it. */
 export class AgentBench {
