@@ -18,13 +18,17 @@ function effectColumns(sql: Sql): Statement {
     (extract(epoch FROM e.due_at - now()) * 1000)::float8 AS lease_left_ms`;
 }
 
-/** Take-over of due effects that need no socket. Two takers never wait for each other and never take the same. */
+/**
+ * Take-over of due effects that need no socket. Two takers never wait for each other and never take the same.
+ * Materialized: joined as a plain subquery it may be run again for each row, and then finds others than those it has
+ * just locked, so that more are taken than the limit says.
+ */
 export function takeDueStatement(sql: Sql, node: string, limit: number, leaseMs: number): Statement {
-  return sql`UPDATE effects e SET tries = e.tries + 1, lease_owner = ${node}, due_at = ${inMs(sql, leaseMs)}
-FROM (
+  return sql`WITH d AS MATERIALIZED (
   SELECT purchase_id, key FROM effects WHERE machine_id IS NULL AND due_at <= now()
-  ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED) d
-WHERE e.purchase_id = d.purchase_id AND e.key = d.key RETURNING ${effectColumns(sql)}`;
+  ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
+UPDATE effects e SET tries = e.tries + 1, lease_owner = ${node}, due_at = ${inMs(sql, leaseMs)}
+FROM d WHERE e.purchase_id = d.purchase_id AND e.key = d.key RETURNING ${effectColumns(sql)}`;
 }
 
 /**
@@ -38,13 +42,13 @@ export function takeForMachinesStatement(
   limit: number,
   leaseMs: number,
 ): Statement {
-  return sql`UPDATE effects e SET tries = e.tries + 1, lease_owner = ${node}, due_at = ${inMs(sql, leaseMs)},
-  may_sent = e.may_sent OR e.kind = 'approve'
-FROM (
+  return sql`WITH d AS MATERIALIZED (
   SELECT purchase_id, key FROM effects
   WHERE machine_id = ANY(${[...machineIds]}::text[]) AND (due_at <= now() OR lease_owner <> ${node})
-  ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED) d
-WHERE e.purchase_id = d.purchase_id AND e.key = d.key RETURNING ${effectColumns(sql)}`;
+  ORDER BY due_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
+UPDATE effects e SET tries = e.tries + 1, lease_owner = ${node}, due_at = ${inMs(sql, leaseMs)},
+  may_sent = e.may_sent OR e.kind = 'approve'
+FROM d WHERE e.purchase_id = d.purchase_id AND e.key = d.key RETURNING ${effectColumns(sql)}`;
 }
 
 /** Leases over PostgreSQL. */

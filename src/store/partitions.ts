@@ -32,11 +32,10 @@ export async function hasTomorrow(pool: JournalPool, now: UnixMs): Promise<boole
 /** Moves ended purchases; one mover at a time, so that two never lock machines in different order. */
 export function movePastStatement(sql: Sql, limit: number, hotMs: DurationMs): Statement {
   return sql`WITH alone AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(hashtextextended('relais.move_past', 0)) AS is_held),
-gone AS (
-  DELETE FROM purchases WHERE id IN (
-    SELECT p.id FROM purchases p, alone a WHERE a.is_held AND p.ended_at <= ${inMs(sql, -hotMs)}
-    ORDER BY p.ended_at LIMIT ${limit}::int FOR UPDATE OF p SKIP LOCKED)
-  RETURNING *),
+chosen AS MATERIALIZED (
+  SELECT p.id FROM purchases p, alone a WHERE a.is_held AND p.ended_at <= ${inMs(sql, -hotMs)}
+  ORDER BY p.ended_at LIMIT ${limit}::int FOR UPDATE OF p SKIP LOCKED),
+gone AS (DELETE FROM purchases WHERE id IN (SELECT id FROM chosen) RETURNING *),
 kept AS (INSERT INTO purchases_past SELECT * FROM gone),
 floors AS (
   UPDATE machines m SET seq_floor = greatest(m.seq_floor, g.highest)

@@ -3,6 +3,7 @@
  */
 import { expect } from 'chai';
 import postgres from 'postgres';
+import type { Effect } from '../../src/purchase/effect.ts';
 import type { CommitKind } from '../../src/store/commit-counter.ts';
 import { beginStatement, commitStatement } from '../../src/store/commit-statement.ts';
 import { takeDueStatement, takeForMachinesStatement } from '../../src/store/effect-lease.ts';
@@ -104,6 +105,34 @@ describe('the journal at rest', () => {
       const rows = await maker.owner`SELECT 1 FROM ${maker.owner(name)} t
         WHERE strpos(t::text, ${PHONE}) > 0 OR strpos(t::text, ${hex}) > 0`;
       expect(rows, name).to.have.length(0);
+    }
+  });
+
+  describe('a limit on what is taken', () => {
+    const settle = (n: number): Effect => ({ kind: 'settle', n });
+    const takers: readonly (readonly [string, readonly Effect[], (sql: Sql) => Statement])[] = [
+      ['what is due', [settle(1), settle(2), settle(3)], (sql) => takeDueStatement(sql, 'one:1', 1, 15_000)],
+      [
+        'what machines need',
+        [{ kind: 'approve' }, { kind: 'query_order' }],
+        (sql) => takeForMachinesStatement(sql, 'one:1', ['M-4567'], 1, 15_000),
+      ],
+    ];
+    for (const [what, effects, take] of takers) {
+      it(`holds for ${what}, also where PostgreSQL thinks the table too small to care`, async () => {
+        // Analyzed with one row in it, the table is joined row by row. A limited subquery would be run again for each
+        // row, and find others than those it has just locked.
+        const only = aPurchase({ orderSeq: 99 });
+        const [later] = effects;
+        if (later === undefined) throw new Error('an effect to be planned');
+        await the.one.purchases.begin(beginOf(only, { effects: [effectRow(only.id, later, { dueInMs: 60_000 })] }));
+        await maker.owner`VACUUM ANALYZE effects`;
+        const purchase = aPurchase();
+        const rows = effects.map((effect, index) => effectRow(purchase.id, effect, { dueInMs: index }));
+        await the.one.purchases.begin(beginOf(purchase, { effects: rows }));
+        await the.pass(1_000);
+        expect((await take(app)).length).to.equal(1);
+      });
     }
   });
 
