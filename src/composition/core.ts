@@ -33,7 +33,7 @@ export type Core = {
 
 /** Coordinator, workers and machine link: each knows the others through what is handed in here. */
 export function buildCore(rooms: Rooms): Core {
-  const { config, log, clock, rules, store, board, wallet } = rooms;
+  const { config, log, clock, rules, store, board, wallet, chance } = rooms;
   const trouble: Trouble = (what, id, error) => log.error('trouble', { what, purchaseId: id }, error);
   const wallets = createConnectorMap([wallet]);
   const walletOf = (provider: string): PaymentPort => {
@@ -51,7 +51,7 @@ export function buildCore(rooms: Rooms): Core {
     clock,
     rules,
     leaseMs: config.effects.leaseMs,
-    random: Math.random,
+    random: chance.random,
     onTrouble: trouble,
   };
   const coordinator: Coordinator = createCoordinator({
@@ -74,7 +74,7 @@ export function buildCore(rooms: Rooms): Core {
     ...shared,
     coordinator,
     wallet,
-    newReference,
+    newReference: () => newReference(chance.random),
     holds,
     onNothingBegan: (view, confirmation) =>
       void sayNothingBegan(view, confirmation).catch((error: unknown) => trouble('not_told', view.id, error)),
@@ -116,7 +116,7 @@ export function buildCore(rooms: Rooms): Core {
 type Trouble = (what: string, id: string | null, error: unknown) => void;
 
 function buildLink(
-  { config, log, clock, store, board }: Rooms,
+  { config, log, clock, store, board, chance }: Rooms,
   core: {
     readonly coordinator: Coordinator;
     readonly purchases: Purchases;
@@ -128,6 +128,8 @@ function buildLink(
   return createMachineLink({
     config: { ...defaultMachineLinkConfig, ...config.link, cutoffMs: config.payment.cutoffMs },
     clock,
+    newId: chance.newId,
+    random: chance.random,
     board: board.orders,
     presence: board.presence,
     purchases,

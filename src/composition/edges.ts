@@ -5,12 +5,14 @@ import { v7 } from 'uuid';
 import type { Config } from '../config.ts';
 import { fieldsFirst, type Log } from '../log.ts';
 import { type Board, createBoard } from '../order-board/board.ts';
-import { createGsmaConnector, type GsmaConnector } from '../payment/gsma.ts';
+import { createGsmaConnector } from '../payment/gsma.ts';
+import type { PaymentPort } from '../purchase/payment-port.ts';
 import { defaultRules, type Rules } from '../purchase/rules.ts';
 import { Fault } from '../result.ts';
 import { connectionOfUrl, type StoreConnection } from '../store/connection.ts';
 import { createStore, type Store } from '../store/store.ts';
 import type { Clock } from '../time.ts';
+import { type Chance, systemChance } from './names.ts';
 
 /** What a node is started with besides its configuration. */
 export type StartDeps = {
@@ -25,7 +27,7 @@ export type StartDeps = {
 };
 
 /** The rules' numbers from the configuration. */
-function rulesOf(config: Config): Rules {
+export function rulesOf(config: Config): Rules {
   return {
     ...defaultRules,
     plan: config.payment.plan,
@@ -45,7 +47,8 @@ export type Rooms = {
   readonly rules: Rules;
   readonly store: Store;
   readonly board: Board;
-  readonly wallet: GsmaConnector;
+  readonly chance: Chance;
+  readonly wallet: PaymentPort & { close(): Promise<void> };
 };
 
 /** The journal of one node. @throws Fault `database_not_configured` */
@@ -82,5 +85,5 @@ export function buildEdges(config: Config, deps: StartDeps, clock: Clock): Rooms
     log: fieldsFirst(log),
   });
   const wallet = createGsmaConnector(config.payment.wallet, { clock });
-  return { config, log, clock, rules: rulesOf(config), store, board, wallet };
+  return { config, log, clock, rules: rulesOf(config), store, board, chance: systemChance, wallet };
 }

@@ -1,17 +1,15 @@
 /**
  * SMPP accounts with the dialogs and messages behind them.
  */
-import { randomInt } from 'node:crypto';
-import { v7 } from 'uuid';
 import { loadTexts } from '../config.ts';
-import { createMetrics } from '../metrics.ts';
+import { createMetrics, type Metrics } from '../metrics.ts';
 import { Fault } from '../result.ts';
 import { createAccount, type SmppAccount } from '../smpp/account.ts';
 import { readDialect } from '../smpp/gateway-profile.ts';
 import { createNotifier } from '../sms/notifier.ts';
-import { createSmsGateway } from '../sms/sms-gateway.ts';
+import { createSmsGateway, type SmsAccount } from '../sms/sms-gateway.ts';
 import { createPhrases } from '../ussd/phrases.ts';
-import { createUssdGateway } from '../ussd/ussd-gateway.ts';
+import { createUssdGateway, type UssdAccount } from '../ussd/ussd-gateway.ts';
 import type { Core } from './core.ts';
 import type { Rooms } from './edges.ts';
 
@@ -24,9 +22,30 @@ export type Phones = {
 
 /** SMPP accounts with the dialogs and messages behind them. */
 export function buildPhones(rooms: Rooms, core: Core): Phones {
-  const { config, log, clock, store, board } = rooms;
   const figures = createMetrics();
-  const accounts = Object.keys(config.smpp.accounts).map((name) => buildAccount(rooms, name, figures));
+  const accounts = Object.keys(rooms.config.smpp.accounts).map((name) => buildAccount(rooms, name, figures));
+  const sides = answerPhones(rooms, core, accounts, figures);
+  return {
+    accounts,
+    figures: () => figures.read(),
+    drain: async () => {
+      await sides.drain();
+      await Promise.all(accounts.map((account) => account.stop()));
+    },
+  };
+}
+
+/** The part of an account that dialogs, messages and receipts need. */
+type PhoneAccount = UssdAccount & SmsAccount & Pick<SmppAccount, 'onReceipt'>;
+
+/** Dialogs, messages and notices behind these accounts; notices go out by the first of them. */
+export function answerPhones(
+  rooms: Rooms,
+  core: Pick<Core, 'purchases' | 'setNotices'>,
+  accounts: readonly PhoneAccount[],
+  figures: Metrics,
+): { drain(): Promise<void> } {
+  const { config, log, clock, store, board, chance } = rooms;
   const phrases = createPhrases(loadTexts(new URL('../../config/texts/', import.meta.url)), {
     serviceCode: config.ussd.serviceCode,
     wallet: config.texts.wallet,
@@ -40,14 +59,14 @@ export function buildPhones(rooms: Rooms, core: Core): Phones {
     directory: store.directory,
     subscribers: store.subscribers,
     purchases: core.purchases,
-    newPurchaseId: () => v7(),
+    newPurchaseId: chance.newPurchaseId,
+    newId: chance.newId,
     clock,
     log,
     metrics: figures,
   };
   const ussd = createUssdGateway({ ...shared, settings: config.ussd });
-  const newCode = (): string => String(randomInt(1000)).padStart(3, '0');
-  const sms = createSmsGateway({ ...shared, settings: config.sms, newCode });
+  const sms = createSmsGateway({ ...shared, settings: config.sms, newCode: chance.newCode });
   const [sender] = accounts;
   if (sender === undefined) throw new Fault('no_smpp_account', 'no');
   core.setNotices(createNotifier({ settings: config.sms, phrases, sender, clock, log, metrics: figures }));
@@ -60,16 +79,13 @@ export function buildPhones(rooms: Rooms, core: Core): Phones {
     });
   }
   return {
-    accounts,
-    figures: () => figures.read(),
     drain: async () => {
       await Promise.all([ussd.drain(), sms.drain()]);
-      await Promise.all(accounts.map((account) => account.stop()));
     },
   };
 }
 
-function buildAccount(rooms: Rooms, name: string, figures: ReturnType<typeof createMetrics>): SmppAccount {
+function buildAccount(rooms: Rooms, name: string, figures: Metrics): SmppAccount {
   const { config, clock, log } = rooms;
   const settings = config.smpp.accounts[name];
   if (settings === undefined) throw new Fault('no_smpp_account', 'no');
@@ -87,7 +103,7 @@ function buildAccount(rooms: Rooms, name: string, figures: ReturnType<typeof cre
     },
     {
       clock,
-      random: Math.random,
+      random: rooms.chance.random,
       log,
       metrics: figures,
     },

@@ -3,7 +3,7 @@
  * anything is asked of the world, so that of two nodes, two binds or two copies of a key only one acts; and each is
  * saved before its screen is sent, so that any node can go on from there.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { NoticeTemplate } from '../purchase/effect.ts';
 import { Secret } from '../purchase/payment-port.ts';
 import type { Msisdn, PurchaseId } from '../purchase/purchase.ts';
@@ -263,7 +263,7 @@ async function endDialog(
     const { record, number } = await load(deps, which.account, payer);
     if (record === null || record.phase === 'closed') return false;
     if (which.turn !== null && which.turn !== number) return false;
-    const closed: DialogRecord = { ...record, taker: randomUUID(), phase: 'closed', screen: null };
+    const closed: DialogRecord = { ...record, taker: deps.newId(), phase: 'closed', screen: null };
     const saved = await save(deps, { account: which.account, payer, number }, closed);
     if (saved === null) continue;
     const { account, msisdn } = which;
@@ -280,7 +280,7 @@ async function take(
   record: DialogRecord,
 ): Promise<Omit<Turn, 'views' | 'input' | 'wasConfirmed'> | null> {
   const { deps, request, payer, replyByMs } = caller;
-  const own = { ...record, taker: randomUUID() };
+  const own = { ...record, taker: deps.newId() };
   const saved = await save(deps, { account: request.account, payer, number }, own);
   const { account, msisdn } = request;
   return saved === null ? null : { deps, account, msisdn, payer, number: saved, record: own, replyByMs };

@@ -50,6 +50,8 @@ export interface DialogDeps {
   readonly purchases: Purchases;
   /** A new UUIDv7. */
   readonly newPurchaseId: () => PurchaseId;
+  /** A new name, unlike any other, by which a node knows the turn that it has taken. */
+  readonly newId: () => string;
   readonly clock: Clock;
   readonly log: SmppLog;
 }

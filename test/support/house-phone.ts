@@ -2,6 +2,7 @@
  * Phones that dial into the house in memory: the real dialog over the house's ports, a telephone network that keeps
  * what it is sent.
  */
+import { randomUUID } from 'node:crypto';
 import type { PurchaseId } from '../../src/purchase/purchase.ts';
 import type { UssdOutcome } from '../../src/smpp/account.ts';
 import type { UssdRequest } from '../../src/smpp/inbound.ts';
@@ -70,6 +71,7 @@ export function createPhones(house: House): (msisdn?: string) => Phone {
       subscribers: store.subscribers,
       purchases,
       newPurchaseId,
+      newId: randomUUID,
       clock: house.clock,
       log: silent,
       metrics: { count: () => undefined, observe: () => undefined },

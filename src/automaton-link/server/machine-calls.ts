@@ -22,6 +22,8 @@ const wayBackMs = 1_000;
 export type CallDeps = {
   readonly config: MachineLinkConfig;
   readonly clock: Clock;
+  /** 0 <= x < 1, for the names of orders. */
+  readonly random: () => number;
   readonly board: OrderBoard;
   readonly purchases: Purchases;
   readonly directory: Directory;
@@ -103,7 +105,7 @@ async function takeOrder(
   }
   const { orderSeq } = call.content;
   const reply = await takeRequest(
-    { ...deps, newOrderId: () => newOrderId(deps.clock.wall()) },
+    { ...deps, newOrderId: () => newOrderId(deps.clock.wall(), deps.random) },
     { machine, request: call.content, seqFloor: connection.seqFloor, deliveryMs: connection.deliveryMs },
   );
   if (isWaiting(reply)) {

@@ -2,7 +2,6 @@
  * The machine link as the relation server uses it: machines come in by WebSocket, orders go to the board, statements
  * to the journal, approvals to the machine.
  */
-import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { EffectKey } from '../../purchase/effect.ts';
 import type { ApproveAnswer, MachinePort } from '../../purchase/machine-port.ts';
@@ -31,6 +30,8 @@ export type LateAnswer = {
 /** What the machine link needs. */
 export type MachineLinkDeps = GreetDeps & {
   readonly presence: Presence;
+  /** Unique names of at most 36 characters, for sockets and msgIds. */
+  readonly newId: () => string;
   /** Under which machine keys are hashed. */
   readonly serverSecret: string;
   readonly onLateAnswer: (late: LateAnswer) => void;
@@ -103,10 +104,10 @@ class Link implements MachineLink, MachinePort {
           clock: deps.clock,
           log: deps.log,
           socket,
-          name: randomUUID(),
+          name: deps.newId(),
           machine,
           mac,
-          newMsgId: randomUUID,
+          newMsgId: deps.newId,
           calls: this.#calls,
           requests: this.#requests,
           onCall: (from, call) => this.#serve(from, call),

@@ -1,6 +1,7 @@
 /**
  * The machine link on a real HTTP server with real WebSockets; board and purchases in memory, one clock moved by hand.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -162,6 +163,8 @@ export async function openWorld(
   const link = createMachineLink({
     config: { ...defaultMachineLinkConfig, ...config },
     clock,
+    newId: randomUUID,
+    random: Math.random,
     board: boards.orders,
     presence: boards.presence,
     purchases,

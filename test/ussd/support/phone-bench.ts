@@ -1,6 +1,7 @@
 /**
  * A gateway on a bench: memory boards, scripted purchases, a telephone network of one account that keeps what it is sent.
  */
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { Directory, RegisteredMachine, Subscribers } from '../../../src/purchase/store-port.ts';
@@ -135,6 +136,7 @@ export function createBench(clock: TurnedClock = createTurnedClock()) {
     phrases,
     settings,
     cutoffMs: 20_000,
+    newId: randomUUID,
     newPurchaseId: () => {
       names += 1;
       return `purchase-${names}`;
