@@ -46,6 +46,9 @@ export type CallOptions<A extends Action> = {
   readonly onLate?: (answer: Answer<A>) => void;
 };
 
+/** What a call says; or how to say it at the moment of writing, which may come later. Null: too late, not written. */
+export type Content<A extends Action> = CallOf<A> | (() => CallOf<A> | null);
+
 /** Our answer to a call. */
 export type Reply<A extends Action> =
   | { readonly kind: 'result'; readonly result: ResultOf<A> }
@@ -73,7 +76,8 @@ export type ExchangeDeps = {
 
 type Outgoing = {
   readonly action: Action;
-  readonly payload: unknown;
+  /** The payload as of now; null when it is too late to say it. */
+  readonly write: () => unknown;
   readonly name: string | null;
   readonly isAlongside: boolean;
   readonly settle: (answer: Answer<Action>) => void;
@@ -102,6 +106,17 @@ function strictCall(action: Action, content: unknown): unknown {
   const checked = outgoingCalls[action].safeParse(content);
   if (!checked.success) throw new Bug(`${action} of ours does not fit its shape: ${checked.error.message}`);
   return checked.data;
+}
+
+function writerOf<A extends Action>(action: A, content: Content<A>): () => unknown {
+  if (typeof content === 'function') {
+    return () => {
+      const now = content();
+      return now === null ? null : strictCall(action, now);
+    };
+  }
+  const payload = strictCall(action, content);
+  return () => payload;
 }
 
 /** Reads the content of a call; the refusal names the first field that is wrong. */
@@ -136,13 +151,13 @@ export class Exchange {
   }
 
   /** Calls the other side. Never rejects for what the other side does. @throws Bug when the content does not fit. */
-  call<A extends Action>(action: A, content: CallOf<A>, options: CallOptions<A>): Promise<Answer<A>> {
-    const payload = strictCall(action, content);
+  call<A extends Action>(action: A, content: Content<A>, options: CallOptions<A>): Promise<Answer<A>> {
+    const write = writerOf(action, content);
     if (this.#isOver || this.#queue.length >= maxQueued) return Promise.resolve({ kind: 'unsent' });
     return new Promise((resolve) => {
       const outgoing: Outgoing = {
         action,
-        payload,
+        write,
         name: options.replaces ?? null,
         isAlongside: options.isAlongside === true,
         // The answer of an action has been read by that action's own shape.
@@ -196,9 +211,15 @@ export class Exchange {
       if (next === undefined) return;
       if (this.#outstanding.size > 0 && !(next.isAlongside && this.#outstanding.size === 1)) return;
       this.#queue.shift();
+      const payload = next.write();
+      if (payload === null) {
+        next.stopTimer();
+        next.settle({ kind: 'unsent' });
+        continue;
+      }
       const msgId = this.#deps.newMsgId();
       this.#outstanding.set(msgId, next);
-      this.#deps.send(encodeCall(msgId, next.action, next.payload));
+      this.#deps.send(encodeCall(msgId, next.action, payload));
     }
   }
 

@@ -96,8 +96,13 @@ function write(value: unknown): string {
   if (typeof value === 'bigint') return value.toString();
   if (Array.isArray(value)) return `[${value.map((inner) => write(inner)).join(',')}]`;
   if (!isRecord(value)) return JSON.stringify(value);
-  const fields = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return `{${fields.map(([name, inner]) => `${JSON.stringify(name)}:${write(inner)}`).join(',')}}`;
+  let fields = '';
+  for (const name of Object.keys(value)) {
+    const inner = value[name];
+    if (inner === undefined) continue;
+    fields += `${fields === '' ? '' : ','}${JSON.stringify(name)}:${write(inner)}`;
+  }
+  return `{${fields}}`;
 }
 
 /** JSON text in which bigint amounts are integers, as frames and journal lines carry them. */

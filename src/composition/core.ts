@@ -82,7 +82,7 @@ export function buildCore(rooms: Rooms): Core {
   const worker: EffectWorker = createEffectWorker({
     ...shared,
     coordinator,
-    machines: { heldMachines: () => link.port.heldMachines() },
+    machines: { holds, heldMachines: () => link.port.heldMachines() },
     carryOut: (loaded, effect) => carryOut(loaded, effect),
     pollMs: config.effects.pollMs,
   });
@@ -116,7 +116,7 @@ export function buildCore(rooms: Rooms): Core {
 type Trouble = (what: string, id: string | null, error: unknown) => void;
 
 function buildLink(
-  { config, log, clock, store, board, chance }: Rooms,
+  { config, log, clock, store, board, chance, openDoor }: Rooms,
   core: {
     readonly coordinator: Coordinator;
     readonly purchases: Purchases;
@@ -137,6 +137,7 @@ function buildLink(
     waker,
     serverSecret: config.keys.machineSecret,
     log,
+    ...(openDoor === undefined ? {} : { openDoor }),
     onRejected: (rejection) => log.warn('machine_rejected', rejection),
     onLateAnswer: (late) =>
       void answerLate(coordinator, purchases, late).catch((error: unknown) => trouble('late_answer', null, error)),

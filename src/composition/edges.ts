@@ -2,6 +2,7 @@
  * The rooms that speak to servers: journal, board and wallet.
  */
 import { v7 } from 'uuid';
+import type { OpenDoor } from '../automaton-link/server/link-server.ts';
 import type { Config } from '../config.ts';
 import { fieldsFirst, type Log } from '../log.ts';
 import { type Board, createBoard } from '../order-board/board.ts';
@@ -49,6 +50,8 @@ export type Rooms = {
   readonly board: Board;
   readonly chance: Chance;
   readonly wallet: PaymentPort & { close(): Promise<void> };
+  /** How machines come in; by WebSocket when left out. */
+  readonly openDoor?: OpenDoor;
 };
 
 /** The journal of one node. @throws Fault `database_not_configured` */

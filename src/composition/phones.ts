@@ -8,7 +8,7 @@ import { createAccount, type SmppAccount } from '../smpp/account.ts';
 import { readDialect } from '../smpp/gateway-profile.ts';
 import { createNotifier } from '../sms/notifier.ts';
 import { createSmsGateway, type SmsAccount } from '../sms/sms-gateway.ts';
-import { createPhrases } from '../ussd/phrases.ts';
+import { createPhrases, type Phrases } from '../ussd/phrases.ts';
 import { createUssdGateway, type UssdAccount } from '../ussd/ussd-gateway.ts';
 import type { Core } from './core.ts';
 import type { Rooms } from './edges.ts';
@@ -38,19 +38,24 @@ export function buildPhones(rooms: Rooms, core: Core): Phones {
 /** The part of an account that dialogs, messages and receipts need. */
 type PhoneAccount = UssdAccount & SmsAccount & Pick<SmppAccount, 'onReceipt'>;
 
+/** The texts of `config/texts/`, ready to be said. */
+export function phrasesOf(config: Rooms['config']): Phrases {
+  return createPhrases(loadTexts(new URL('../../config/texts/', import.meta.url)), {
+    serviceCode: config.ussd.serviceCode,
+    wallet: config.texts.wallet,
+    defaultLanguage: config.texts.defaultLanguage,
+  });
+}
+
 /** Dialogs, messages and notices behind these accounts; notices go out by the first of them. */
 export function answerPhones(
   rooms: Rooms,
   core: Pick<Core, 'purchases' | 'setNotices'>,
   accounts: readonly PhoneAccount[],
   figures: Metrics,
+  phrases: Phrases = phrasesOf(rooms.config),
 ): { drain(): Promise<void> } {
   const { config, log, clock, store, board, chance } = rooms;
-  const phrases = createPhrases(loadTexts(new URL('../../config/texts/', import.meta.url)), {
-    serviceCode: config.ussd.serviceCode,
-    wallet: config.texts.wallet,
-    defaultLanguage: config.texts.defaultLanguage,
-  });
   const shared = {
     cutoffMs: config.payment.cutoffMs,
     phrases,

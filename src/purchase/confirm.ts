@@ -3,7 +3,7 @@
  */
 import { Fault } from '../result.ts';
 import { type Clock, type DurationMs, pause } from '../time.ts';
-import type { Coordinator } from './coordinator.ts';
+import { type Coordinator, leftMsOf } from './coordinator.ts';
 import type { Confirmed } from './event.ts';
 import type { OrderBoard, Taken } from './order-board-port.ts';
 import type { PaymentPort } from './payment-port.ts';
@@ -41,6 +41,8 @@ export async function confirm(
   confirmation: Confirmation,
   view: (loaded: Loaded) => PurchaseView,
 ): Promise<ConfirmOutcome> {
+  // What is left of the order is counted from before the board is asked: a node that stalls finds too little, never too much.
+  const startMs = deps.clock.now();
   const taken = await take(deps, confirmation);
   // A second yes finds the purchase of the first, whatever the board says of the order by now (edges 22, 24).
   const known = taken?.kind === 'taken' ? null : await knownOf(deps, confirmation.purchaseId);
@@ -48,7 +50,7 @@ export async function confirm(
   if (taken === null) return { kind: 'refused', reason: 'service_down' };
   if (!('leftMs' in taken)) return { kind: 'refused', reason: refusalOfTaken(taken) };
   const event = confirmedOf(deps, confirmation, taken.leftMs);
-  const begun = await beginUntilKnown(deps, { confirmation, event, startMs: deps.clock.now() }, taken.kind === 'again');
+  const begun = await beginUntilKnown(deps, { confirmation, event, startMs }, taken.kind === 'again');
   if (begun === 'unknown') return { kind: 'unknown', reference: event.reference };
   if (begun === 'service_down' || begun === 'too_late') {
     const other = await knownOf(deps, confirmation.purchaseId);
@@ -123,7 +125,7 @@ function confirmedOf(deps: ConfirmDeps, confirmation: Confirmation, leftMs: Dura
   };
 }
 
-/** One confirmation on its way into the journal. `startMs`: when its order was taken. */
+/** One confirmation on its way into the journal. `startMs`: when the board was asked for its order. */
 type Beginning = { readonly confirmation: Confirmation; readonly event: Confirmed; readonly startMs: DurationMs };
 type BegunNow = Exclude<Begun, { kind: 'begun' }> | { readonly kind: 'begun'; readonly loaded: Loaded };
 
@@ -159,20 +161,25 @@ async function beginUntilKnown(
 
 /** What is left of the order shrinks with each repetition, and below the cut-off nothing begins any more. */
 async function beginOnce(deps: ConfirmDeps, { event, startMs }: Beginning): Promise<BegunNow | 'too_late'> {
-  const confirmed = { ...event, leftMs: event.leftMs - (deps.clock.now() - startMs) };
+  const sentAtMs = deps.clock.now();
+  const confirmed = { ...event, leftMs: event.leftMs - (sentAtMs - startMs) };
   const beginning = begin(confirmed, deps.rules);
   if (!beginning.ok) return beginning.refusal;
   const { purchase, effects, deadlineMs } = beginning.value;
   const rows = deps.coordinator.rowsOf(purchase, effects);
   const begun = await deps.store.begin({ purchase, event: confirmed, effects: rows, deadlineMs });
+  const tookMs = deps.clock.now() - sentAtMs;
   if (begun.kind === 'begun') {
-    const loaded: Loaded = { purchase, leftMs: deadlineMs, sinceConfirmedMs: 0, sinceEndedMs: null };
-    deps.coordinator.begun(loaded, rows);
+    const loaded: Loaded = { purchase, leftMs: deadlineMs - tookMs, sinceConfirmedMs: 0, sinceEndedMs: null };
+    deps.coordinator.begun(loaded, rows, sentAtMs);
     return { kind: 'begun', loaded };
   }
   // The reference tells whose row it is: one that this confirmation wrote, its answer lost, is this node's to go on with.
   const isOwn = begun.kind === 'exists' && begun.loaded.purchase.reference === event.reference;
-  if (isOwn && begun.loaded.purchase.version === 1) deps.coordinator.begun(begun.loaded, rows);
+  if (isOwn && begun.loaded.purchase.version === 1) {
+    const loaded = { ...begun.loaded, leftMs: leftMsOf(begun.loaded) - tookMs };
+    deps.coordinator.begun(loaded, rows, sentAtMs);
+  }
   return begun;
 }
 

@@ -6,10 +6,10 @@ import type { Clock, DurationMs } from '../time.ts';
 import {
   type Effect,
   type EffectKey,
+  type HeldEffect,
   isMachineEffect,
   type KeyMaker,
   keyPartsOf,
-  type LeasedEffect,
   type PlannedEffect,
 } from './effect.ts';
 import type { PurchaseEvent } from './event.ts';
@@ -23,7 +23,7 @@ import type { EffectRow, Loaded, MachineStatement, PurchaseStore } from './store
 import { transition } from './transition.ts';
 
 /** An effect to be carried out by this node, with the purchase as it was committed. */
-export type OwnEffect = { readonly loaded: Loaded; readonly effect: LeasedEffect; readonly dueInMs: DurationMs };
+export type OwnEffect = { readonly loaded: Loaded; readonly effect: HeldEffect; readonly dueInMs: DurationMs };
 
 /** A state change, told once after its commit. */
 export type StateChange = { readonly loaded: Loaded; readonly event: string; readonly from: string | null };
@@ -31,13 +31,15 @@ export type StateChange = { readonly loaded: Loaded; readonly event: string; rea
 /** What the coordinator works with. */
 export type CoordinatorDeps = {
   readonly store: PurchaseStore;
-  readonly board: OrderBoard;
+  readonly board: Pick<OrderBoard, 'release' | 'close'>;
   readonly machines: Pick<MachinePort, 'holds' | 'deny'>;
   readonly keyOf: KeyMaker;
   readonly clock: Clock;
   readonly rules: Rules;
-  /** First lease of an own effect, from its due time: the longest call budget and a little more. */
+  /** First lease of an own effect, from its commit: the longest call budget and a little more. */
   readonly leaseMs: DurationMs;
+  /** False for a short process that carries nothing out, a person's command: its effects are any node's. Default true. */
+  readonly keepsEffects?: boolean;
   /** Carries out what this node has leased. */
   readonly run: (effects: readonly OwnEffect[]) => void;
   /** Tells the holder of the machine's socket, wherever it is, that effects are due. */
@@ -64,8 +66,8 @@ export type EventSource = PurchaseEvent | ((loaded: Loaded) => PurchaseEvent | n
 /** Applies events. @throws Fault of the store; with `happened: unknown`, apply again: a repetition is harmless. */
 export interface Coordinator {
   apply(id: PurchaseId, event: EventSource, statement?: MachineStatement): Promise<Applied>;
-  /** What begins: told to the world after commit 1. */
-  begun(loaded: Loaded, rows: readonly EffectRow[]): void;
+  /** What begins: told to the world after commit 1. `sentAtMs`: when the statement that answered was sent. */
+  begun(loaded: Loaded, rows: readonly EffectRow[], sentAtMs: DurationMs): void;
   /** Rows for the effects of a purchase, their keys made and their first leases decided. */
   rowsOf(purchase: Purchase, planned: readonly PlannedEffect[]): readonly EffectRow[];
   keyOfEffect(id: PurchaseId, effect: Effect): EffectKey;
@@ -167,15 +169,25 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
       effect,
       dueInMs,
       key: keyOfEffect(purchase.id, effect),
-      isOwn: isMachineEffect(effect) ? deps.machines.holds(purchase.order.machineId) : dueInMs <= OWN_WITHIN_MS,
+      isOwn: isMachineEffect(effect)
+        ? deps.machines.holds(purchase.order.machineId)
+        : dueInMs <= OWN_WITHIN_MS && deps.keepsEffects !== false,
     }));
 
+  /** As the journal has it. What is left is counted from before it was asked, so that a stalled node sees too little. */
+  async function read(id: PurchaseId): Promise<Loaded | null> {
+    const askedAtMs = deps.clock.now();
+    const loaded = await deps.store.load(id);
+    if (loaded === null || loaded.leftMs === null) return loaded;
+    return { ...loaded, leftMs: loaded.leftMs - (deps.clock.now() - askedAtMs) };
+  }
+
   async function load(id: PurchaseId): Promise<Loaded | null> {
-    return memory.get(id) ?? (await deps.store.load(id));
+    return memory.get(id) ?? (await read(id));
   }
 
   async function reload(id: PurchaseId): Promise<Loaded | null> {
-    const loaded = await deps.store.load(id);
+    const loaded = await read(id);
     if (loaded === null) memory.forget(id);
     else memory.put(loaded);
     return loaded;
@@ -209,7 +221,7 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
   ): Promise<Loaded | 'lost_race' | 'statement_known'> {
     const { id, version, state } = loaded.purchase;
     const planned = rowsOf(step.after, step.planned);
-    const startMs = deps.clock.now();
+    const sentAtMs = deps.clock.now();
     let committed: 'committed' | 'lost_race' | 'statement_known';
     try {
       const answer = await deps.store.commit({
@@ -234,19 +246,20 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     }
     if (committed !== 'committed') return committed;
     // What was read grew older while the journal wrote.
-    const tookMs = deps.clock.now() - startMs;
+    const tookMs = deps.clock.now() - sentAtMs;
+    const leftMs = step.deadline === 'keep' ? leftMsOf(loaded) : step.deadline;
     const after: Loaded = {
       purchase: step.after,
-      leftMs: step.deadline === 'keep' ? leftMsOf(loaded) - tookMs : step.deadline,
+      leftMs: leftMs === null ? null : leftMs - tookMs,
       sinceConfirmedMs: loaded.sinceConfirmedMs + tookMs,
       sinceEndedMs: isEnded(step.after) ? 0 : null,
     };
-    announce(after, planned, event.type, loaded);
+    announce({ loaded: after, rows: planned, event: event.type, before: loaded, leasedAtMs: sentAtMs });
     return after;
   }
 
   /** After the commit, and only then, the world hears of it. */
-  function announce(loaded: Loaded, rows: readonly EffectRow[], event: string, before: Loaded | null): void {
+  function announce({ loaded, rows, event, before, leasedAtMs }: Announcement): void {
     const { purchase } = loaded;
     if (isEnded(purchase)) {
       memory.forget(purchase.id);
@@ -254,9 +267,8 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
     } else memory.put(loaded);
     deps.onChange({ loaded, event, from: before?.purchase.state ?? null });
     const own = rows.filter((row) => row.isOwn);
-    // The lease began with the commit, which may have been a while ago when its first answer was lost.
-    const leaseMs = before === null ? deps.leaseMs - loaded.sinceConfirmedMs : deps.leaseMs;
-    if (own.length > 0) deps.run(own.map((row) => ownEffect(loaded, row, leaseMs)));
+    const leaseEndsAtMs = leasedAtMs + deps.leaseMs;
+    if (own.length > 0) deps.run(own.map((row) => ownEffect(loaded, row, leaseEndsAtMs)));
     if (rows.some((row) => !row.isOwn && isMachineEffect(row.effect))) deps.nudge(purchase.order.machineId);
     if (before !== null && before.purchase.state !== purchase.state) {
       tellBoard(purchase, before).catch((error: unknown) => deps.onTrouble('board_not_told', purchase.id, error));
@@ -300,7 +312,11 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
 
   return {
     apply,
-    begun: (loaded, rows) => announce(loaded, rows, 'confirmed', null),
+    begun: (loaded, rows, sentAtMs) => {
+      // The lease began with the commit, which may have been a while ago when its first answer was lost.
+      const leasedAtMs = sentAtMs - loaded.sinceConfirmedMs;
+      announce({ loaded, rows, event: 'confirmed', before: null, leasedAtMs });
+    },
     rowsOf,
     keyOfEffect,
     load,
@@ -311,10 +327,20 @@ export function createCoordinator(deps: CoordinatorDeps): Coordinator {
   };
 }
 
-function ownEffect(loaded: Loaded, row: EffectRow, leaseMs: DurationMs): OwnEffect {
-  const { effect, key, dueInMs } = row;
-  const leased = { purchaseId: loaded.purchase.id, key, effect, tries: 1, maySent: false, leaseLeftMs: leaseMs };
-  return { loaded, effect: leased, dueInMs };
+/** What a commit tells. `leasedAtMs`: no later than its leases began, on the node's own clock. */
+type Announcement = {
+  readonly loaded: Loaded;
+  readonly rows: readonly EffectRow[];
+  readonly event: string;
+  readonly before: Loaded | null;
+  readonly leasedAtMs: DurationMs;
+};
+
+function ownEffect(loaded: Loaded, { effect, key, dueInMs }: EffectRow, leaseEndsAtMs: DurationMs): OwnEffect {
+  // An approval is planned once: before this node nobody can have sent it.
+  const sent = { maySent: effect.kind === 'approve', maySentBefore: false };
+  const lease = { tries: 1, leaseLeftMs: 0, leaseEndsAtMs };
+  return { loaded, effect: { purchaseId: loaded.purchase.id, key, effect, ...sent, ...lease }, dueInMs };
 }
 
 /** What is left of a purchase's deadline; 0 when it has ended, negative when it has passed. */

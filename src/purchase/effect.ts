@@ -70,8 +70,16 @@ export type LeasedEffect = {
   readonly effect: Effect;
   /** Times taken, this one included: the fencing token of rescheduling. */
   readonly tries: number;
-  /** `approve`: this machine may have received the approval before. */
+  /** `approve`: the machine may have received the approval, or may by this take. */
   readonly maySent: boolean;
-  /** What is left of the lease: no call starts when its budget is larger. */
+  /** Likewise before this take. False: nothing reached the machine but what this taker sends. */
+  readonly maySentBefore: boolean;
+  /** Until it is due, or its lease ends, as the journal saw it when it was read; it grows old. */
   readonly leaseLeftMs: DurationMs;
 };
+
+/**
+ * An effect that this node may carry out. `leaseEndsAtMs`: until when, on the node's own monotonic clock, counted from
+ * before the statement that took the lease was sent, so that it can only be too early. A node that stalled sees it.
+ */
+export type HeldEffect = LeasedEffect & { readonly leaseEndsAtMs: DurationMs };

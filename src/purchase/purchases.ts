@@ -25,6 +25,8 @@ export type PurchasesDeps = ConfirmDeps & {
 
 /** How often a purchase whose machine is elsewhere is read again while a dialog waits for it. */
 const ELSEWHERE_MS: DurationMs = 1000;
+/** The wallet is asked about an answer 15 s after its commit, and may take 12 s to hear it. */
+const PASS_ON_WITHIN_MS: DurationMs = 3000;
 
 /** Money, terms and text of a purchase, the same in every call to the wallet. */
 export function termsOf(purchase: Purchase, payer: string): Terms {
@@ -73,6 +75,7 @@ async function giveValidation(
   answer: Secret,
   view: (loaded: Loaded) => PurchaseView,
 ): Promise<Validated> {
+  const sentAtMs = deps.clock.now();
   try {
     const given = await deps.coordinator.apply(id, (loaded) => ({
       type: 'validation_given',
@@ -81,9 +84,14 @@ async function giveValidation(
     if (!('loaded' in given)) return { kind: 'service_down' };
     if (given.kind !== 'committed') return { kind: 'not_passed_on', view: view(given.loaded) };
     const { purchase } = given.loaded;
+    const committedAtMs = deps.clock.now();
     const { walletRef } = purchase.facts;
     assert(walletRef !== null, 'the wallet that asks has given its reference');
     const payer = await deps.subscribers.msisdnOf(purchase.payerId);
+    const nowMs = deps.clock.now();
+    // A node that stalled meanwhile would pass on an answer whose question is over, or is asked about already.
+    const isInTime = leftMsOf(given.loaded) - (nowMs - committedAtMs) >= deps.rules.cutoffMs;
+    if (!isInTime || nowMs - sentAtMs > PASS_ON_WITHIN_MS) return { kind: 'not_passed_on', view: view(given.loaded) };
     const result = await deps.walletOf(purchase.wallet.provider).validate({
       key: deps.keyOf(id, 'validate', purchase.facts.validateAttempts),
       terms: termsOf(purchase, payer),

@@ -3,7 +3,7 @@
  */
 import type { DurationMs } from '../time.ts';
 import type { PlannedEffect } from './effect.ts';
-import type { Attention, Facts, LivePurchase, Purchase, State } from './purchase.ts';
+import type { Attention, Facts, LivePurchase, LiveState, Purchase, State } from './purchase.ts';
 import type { Refusal } from './refusal.ts';
 
 /** What names an effect within its purchase; enough to drop or reschedule it. */
@@ -52,8 +52,14 @@ export function noted(attention: Attention): { readonly kind: 'noted'; readonly 
   return { kind: 'noted', attention };
 }
 
+/** A live state, and those of its facts that tell which effects it calls for. */
+export type Calling = {
+  readonly state: LiveState;
+  readonly facts: Pick<Facts, 'isQuerying' | 'isHoldGone' | 'settleAttempt' | 'reverseAttempt'>;
+};
+
 /** The effects that a state calls for: dropped when it is left. */
-function calledForBy(purchase: LivePurchase): readonly EffectName[] {
+export function calledForBy(purchase: Calling): readonly EffectName[] {
   switch (purchase.state) {
     case 'authorizing':
       // Either the call is still to be answered, or it went unanswered and is asked about.

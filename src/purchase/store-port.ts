@@ -100,7 +100,10 @@ export interface PurchaseStore {
     purchaseId: PurchaseId | null,
     opened: readonly Attention[],
   ): Promise<void>;
-  /** A late event of an ended purchase: plans one `query_payment`, if none is planned. */
+  /**
+   * A late event of an ended purchase: one `query_payment`, due as asked. One that is planned already becomes due by
+   * then, and whoever is carrying it out has lost its lease: what he learned may be older than this event.
+   */
   planQuery(id: PurchaseId, effect: EffectRow): Promise<void>;
   /** The sum of all refunds of a purchase never exceeds its price. `exists`: this number was recorded before. */
   refund(commit: RefundCommit): Promise<'recorded' | 'exists' | 'above_price'>;
@@ -116,10 +119,18 @@ export interface PurchaseStore {
     limit: number,
     leaseMs: DurationMs,
   ): Promise<readonly LeasedEffect[]>;
-  /** Puts an effect off. Fenced by `tries`: false when the lease was lost meanwhile. */
-  reschedule(effect: LeasedEffect, dueInMs: DurationMs, why: string): Promise<boolean>;
-  /** An effect that ends without an event: a text sent, or shown in the dialog. */
-  finish(id: PurchaseId, key: EffectKey): Promise<void>;
+  /**
+   * Puts an effect off. Fenced by `tries` and owner: false when the lease was lost meanwhile. `sent`: of an approval
+   * that was taken and provably not written, `maySent` is cleared, unless it was set before this take.
+   */
+  reschedule(effect: LeasedEffect, dueInMs: DurationMs, why: string, sent?: 'maybe' | 'provably_not'): Promise<boolean>;
+  /** The lease anew for `leaseMs`, for a further call of the same effect. Fenced likewise: false when it was lost. */
+  keepLease(effect: LeasedEffect, leaseMs: DurationMs): Promise<boolean>;
+  /**
+   * An effect that ends without an event: a text sent, or shown in the dialog. `tries`: only if nobody has taken it
+   * since, for an end that rests on an answer which a later taker's may contradict.
+   */
+  finish(id: PurchaseId, key: EffectKey, tries?: number): Promise<void>;
   /** Live purchases whose deadline has passed, oldest first. */
   pastDeadline(limit: number): Promise<readonly Loaded[]>;
   /** A purchase whose decision failed must not hold up the others. */

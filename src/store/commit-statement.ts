@@ -209,12 +209,14 @@ ${openedPart(sql, sql`source`, opened)}
 SELECT 1 AS kept FROM kept`;
 }
 
-/** One effect of an ended purchase, if it is not planned already. */
+/** One effect of an ended purchase. Planned already, it is due by then, and its holder's fence is broken. */
 export function planStatement(sql: Sql, id: string, row: EffectRow, writer: Writer): Statement {
-  return sql`INSERT INTO effects (purchase_id, key, kind, machine_id, payload, due_at, lease_owner, tries, may_sent)
+  return sql`INSERT INTO effects AS e (purchase_id, key, kind, machine_id, payload, due_at, lease_owner, tries, may_sent)
 SELECT p.id, v.key, v.kind, CASE WHEN v.at_machine THEN p.machine_id END, v.payload, v.due_at, v.lease_owner, v.tries, v.may_sent
 FROM purchases_all p, (VALUES ${effectValues(sql, row, writer)}) AS v (key, kind, at_machine, payload, due_at, lease_owner, tries, may_sent)
-WHERE p.id = ${id}::uuid ON CONFLICT DO NOTHING RETURNING key`;
+WHERE p.id = ${id}::uuid
+ON CONFLICT (purchase_id, key) DO UPDATE SET due_at = least(e.due_at, excluded.due_at), lease_owner = NULL, tries = e.tries + 1
+RETURNING key`;
 }
 
 /** A case of a purchase, live or past. */

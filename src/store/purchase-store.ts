@@ -5,6 +5,7 @@
 import type { MachineId, PurchaseId } from '../purchase/purchase.ts';
 import type { BeginCommit, Begun, Commit, Committed, Loaded, PurchaseStore } from '../purchase/store-port.ts';
 import { assert, Fault } from '../result.ts';
+import type { Clock, DurationMs } from '../time.ts';
 import { type CommitKind, createCommitCounter } from './commit-counter.ts';
 import {
   beginStatement,
@@ -34,11 +35,13 @@ import { loadedOfRow } from './record.ts';
 /** What the journal needs. */
 export type PurchaseStoreDeps = Writer & {
   readonly pool: JournalPool;
+  readonly clock: Clock;
   readonly onCommit?: ((kind: CommitKind) => void) | undefined;
 };
 
 /** A refused commit 1 whose reason is gone again when looked for is tried anew, so many times. */
 const BEGIN_ROUNDS = 4;
+const LONGEST_ROUNDS_MS: DurationMs = 1000;
 
 function violates(error: unknown, constraint: string): boolean {
   return error instanceof RowRefused && error.constraint === constraint;
@@ -93,8 +96,13 @@ export function createPurchaseStore(deps: PurchaseStoreDeps): PurchaseStore {
 
   async function begin(commit: BeginCommit): Promise<Begun> {
     assert(commit.purchase.version === 1, 'a purchase begins with version 1');
+    const startMs = deps.clock.now();
     for (let round = 0; round < BEGIN_ROUNDS; round += 1) {
-      const rows = await pool.rows((sql) => beginStatement(sql, commit, writer));
+      // The order's time runs on while the rounds before are looked into: a caller who can decide anew is to do so.
+      const tookMs = deps.clock.now() - startMs;
+      if (tookMs > LONGEST_ROUNDS_MS) break;
+      const now = { ...commit, deadlineMs: commit.deadlineMs - tookMs };
+      const rows = await pool.rows((sql) => beginStatement(sql, now, writer));
       commits.flushed(rows);
       if (rows.length === 1) return { kind: 'begun' };
       const why = await whyNotBegun(commit).catch(unknownWhy);

@@ -126,6 +126,7 @@ export function effectOfRow(row: Row): LeasedEffect {
     effect: effectOf(row['kind'] as Effect['kind'], row['payload'] as Payload),
     tries: row['tries'] as number,
     maySent: row['may_sent'] as boolean,
+    maySentBefore: row['may_sent_before'] as boolean,
     leaseLeftMs: row['lease_left_ms'] as number,
   };
 }

@@ -73,7 +73,7 @@ export function createStore(deps: StoreDeps): Store {
   const directory = createDirectory(pool, clock);
   const commits = createCommitCounter(onCommit);
   return {
-    purchases: createPurchaseStore({ pool, node, leaseMs, onCommit }),
+    purchases: createPurchaseStore({ pool, clock, node, leaseMs, onCommit }),
     directory,
     subscribers: createSubscribers({ pool, clock, keys: secrets, onCommit }),
     reader: createJournalReader(pool),

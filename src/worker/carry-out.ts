@@ -4,7 +4,7 @@
  */
 
 import { type Applied, type Coordinator, type EventSource, leftMsOf } from '../purchase/coordinator.ts';
-import type { Effect, EffectKey, KeyMaker, LeasedEffect } from '../purchase/effect.ts';
+import type { Effect, EffectKey, HeldEffect, KeyMaker } from '../purchase/effect.ts';
 import type { MachinePort } from '../purchase/machine-port.ts';
 import { eventOfAuthorize, eventOfQuery } from '../purchase/outcome.ts';
 import type { Outcome, PaymentPort, Terms } from '../purchase/payment-port.ts';
@@ -17,10 +17,11 @@ import { viewOf } from '../purchase/view.ts';
 import { assert } from '../result.ts';
 import type { Clock, DurationMs } from '../time.ts';
 import type { CarryOut } from './effect-worker.ts';
+import { createLease, type Lease } from './lease.ts';
 
 /** What the effects need of the world. */
 export type CarryOutDeps = {
-  readonly store: Pick<PurchaseStore, 'openCase' | 'reschedule' | 'finish' | 'refund' | 'refundSettled'>;
+  readonly store: Pick<PurchaseStore, 'openCase' | 'reschedule' | 'keepLease' | 'finish' | 'refund' | 'refundSettled'>;
   readonly coordinator: Coordinator;
   readonly walletOf: (provider: string) => PaymentPort;
   readonly machines: MachinePort;
@@ -29,18 +30,26 @@ export type CarryOutDeps = {
   readonly languageOf: (loaded: Loaded) => Promise<string | null>;
   readonly keyOf: KeyMaker;
   readonly clock: Clock;
+  readonly leaseMs: DurationMs;
   readonly rules: Rules;
   readonly onTrouble: (what: string, id: PurchaseId, error: unknown) => void;
 };
 
-type Of<Kind extends Effect['kind']> = {
-  readonly effect: Extract<Effect, { kind: Kind }>;
-  readonly leased: LeasedEffect;
+/** One effect at work. */
+type Job = {
+  readonly loaded: Loaded;
+  readonly leased: HeldEffect;
+  readonly lease: Lease;
+  /** What is left of the purchase's deadline now. */
+  readonly leftMs: () => DurationMs;
 };
+type Of<Kind extends Effect['kind']> = Job & { readonly effect: Extract<Effect, { kind: Kind }> };
 
 /** No call starts with less than its budget left of the lease, so that none outlives it. */
 const AUTHORIZE_BUDGET_MS: DurationMs = 12_000;
 const CALL_BUDGET_MS: DurationMs = 10_000;
+/** The machine's answer to an approval is waited for so long. */
+const APPROVE_BUDGET_MS: DurationMs = 3000;
 const LONGEST_QUERY_MS: DurationMs = 60_000;
 const LONGEST_RETRY_MS: DurationMs = 15 * 60_000;
 /** A machine in doubt is asked at each contact anyhow; this is for the one that stays connected. */
@@ -55,23 +64,30 @@ function backoffMs(tries: number, longestMs: DurationMs): DurationMs {
 export function createCarryOut(deps: CarryOutDeps): CarryOut {
   return async (loaded, leased) => {
     const { effect } = leased;
+    const readAtMs = deps.clock.now();
+    const job: Job = {
+      loaded,
+      leased,
+      lease: createLease(deps, leased),
+      leftMs: () => leftMsOf(loaded) - (deps.clock.now() - readAtMs),
+    };
     switch (effect.kind) {
       case 'authorize':
-        return authorize(deps, loaded, { effect, leased });
+        return authorize(deps, { ...job, effect });
       case 'query_payment':
-        return queryPayment(deps, loaded, leased);
+        return queryPayment(deps, job);
       case 'approve':
-        return approve(deps, loaded, leased);
+        return approve(deps, job);
       case 'query_order':
-        return queryOrder(deps, loaded, leased);
+        return queryOrder(deps, job);
       case 'settle':
-        return settle(deps, loaded, { effect, leased });
+        return settle(deps, { ...job, effect });
       case 'reverse':
-        return reverse(deps, loaded, { effect, leased });
+        return reverse(deps, { ...job, effect });
       case 'refund':
-        return refund(deps, loaded, { effect, leased });
+        return refund(deps, { ...job, effect });
       case 'notify':
-        return notify(deps, loaded, { effect, leased });
+        return notify(deps, { ...job, effect });
     }
   };
 }
@@ -88,7 +104,8 @@ async function offer(deps: CarryOutDeps, id: PurchaseId, source: EventSource): P
   return applied;
 }
 
-async function authorize(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'authorize'>): Promise<void> {
+async function authorize(deps: CarryOutDeps, job: Of<'authorize'>): Promise<void> {
+  const { loaded, leased, effect, lease, leftMs } = job;
   const { purchase } = loaded;
   if (purchase.state !== 'authorizing') return;
   // Somebody took this effect before and may have called: the wallet is asked what became of it, and never called blindly.
@@ -96,12 +113,12 @@ async function authorize(deps: CarryOutDeps, loaded: Loaded, { effect, leased }:
     await offer(deps, purchase.id, { type: 'payment_unknown', ref: null });
     return;
   }
-  if (leased.leaseLeftMs < AUTHORIZE_BUDGET_MS) return;
   const { wallet, terms } = await callTerms(deps, loaded);
+  if (!lease.covers(AUTHORIZE_BUDGET_MS)) return;
   const outcome = await wallet.authorize({
     key: leased.key,
     terms,
-    expiresInMs: effect.expiresInMs,
+    expiresInMs: Math.max(1000, Math.min(effect.expiresInMs, leftMs() - deps.rules.dispatchMarginMs)),
     holdMs: effect.holdMs,
     channel: purchase.channel,
     text: `${purchase.order.machineNumber} ${purchase.reference}`,
@@ -112,23 +129,26 @@ async function authorize(deps: CarryOutDeps, loaded: Loaded, { effect, leased }:
   if (applied.kind === 'refund_due') await refundAfterClose(deps, loaded);
 }
 
-async function queryPayment(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffect): Promise<void> {
+async function queryPayment(deps: CarryOutDeps, { loaded, leased, lease }: Job): Promise<void> {
   const { purchase } = loaded;
-  if (leased.leaseLeftMs < CALL_BUDGET_MS) return;
   const { wallet, terms } = await callTerms(deps, loaded);
+  if (!lease.covers(CALL_BUDGET_MS)) return;
   const key = deps.keyOf(purchase.id, 'authorize', 1);
+  const askedAtMs = deps.clock.now();
   const outcome = await wallet.query({ of: 'authorize', key, terms, ref: purchase.facts.walletRef });
   const applied = await offer(deps, purchase.id, (now) =>
     eventOfQuery(outcome, {
       purchase: now.purchase,
       leftMs: leftMsOf(now),
-      sinceConfirmedMs: now.sinceConfirmedMs,
+      // "Never seen" speaks of the moment of the question, however long its answer lay here.
+      sinceConfirmedMs: now.sinceConfirmedMs - (deps.clock.now() - askedAtMs),
     }),
   );
   if (applied.kind === 'refund_due') return refundAfterClose(deps, loaded);
   if (applied.kind === 'committed') return;
   const isOpen = outcome.kind === 'pending' || outcome.kind === 'unknown' || outcome.kind === 'needs_validation';
-  if (isEnded(purchase) && !isOpen) return deps.store.finish(purchase.id, leased.key);
+  // Fenced: a later taker may be hearing of money that has moved since.
+  if (isEnded(purchase) && !isOpen) return deps.store.finish(purchase.id, leased.key, leased.tries);
   const waitMs = outcome.kind === 'pending' ? outcome.pollAfterMs : backoffMs(leased.tries, LONGEST_QUERY_MS);
   const expiresInMs = outcome.kind === 'needs_validation' && outcome.by !== 'push' ? outcome.expiresInMs : waitMs;
   await deps.store.reschedule(leased, Math.max(waitMs, Math.min(expiresInMs, LONGEST_QUERY_MS)), outcome.kind);
@@ -152,9 +172,8 @@ async function refundAfterClose(deps: CarryOutDeps, loaded: Loaded): Promise<voi
   await deps.store.finish(purchase.id, deps.keyOf(purchase.id, 'query_payment', 1));
 }
 
-async function approve(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffect): Promise<void> {
+async function approve(deps: CarryOutDeps, { loaded, leased, lease, leftMs }: Job): Promise<void> {
   const { purchase } = loaded;
-  const validMs = leftMsOf(loaded);
   if (purchase.state !== 'approving') return;
   if (deps.coordinator.isAccepted(purchase.id)) {
     // Its commit, planned for a second after the acceptance, has not come through.
@@ -162,42 +181,47 @@ async function approve(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffect)
     return;
   }
   // Too late to begin: the deadline decides, by whether it may have been sent.
-  if (validMs < deps.rules.dispatchMarginMs) return;
+  const validMs = leftMs();
+  if (validMs < deps.rules.dispatchMarginMs || !lease.covers(APPROVE_BUDGET_MS)) return;
   const answer = await deps.machines.approve({ order: purchase.order, approvalId: leased.key, validMs });
   switch (answer.kind) {
     case 'accepted':
     case 'duplicate':
       deps.coordinator.accepted(purchase.id);
       return;
-    case 'rejected':
-      await offer(deps, purchase.id, {
-        type: 'approval_rejected',
-        reason: answer.reason,
-        wasSentBefore: leased.tries > 1,
-      });
+    case 'rejected': {
+      const { reason } = answer;
+      await offer(deps, purchase.id, { type: 'approval_rejected', reason, wasSentBefore: leased.maySentBefore });
       return;
+    }
     case 'unknown':
-    case 'not_here':
       // The same approval again, here or where the machine's socket is by then.
       await deps.store.reschedule(leased, 0, answer.kind);
+      return;
+    case 'not_here':
+      // Nothing was written: a machine that stays away leaves no doubt, and its payer gets the money at the deadline.
+      await deps.store.reschedule(leased, 0, answer.kind, 'provably_not');
   }
 }
 
-async function queryOrder(deps: CarryOutDeps, loaded: Loaded, leased: LeasedEffect): Promise<void> {
+async function queryOrder(deps: CarryOutDeps, { loaded, leased, lease }: Job): Promise<void> {
+  if (!lease.covers(CALL_BUDGET_MS)) return;
   const { machineId, orderSeq } = loaded.purchase.order;
   const isAsked = await deps.machines.queryOrder(machineId, orderSeq);
   await deps.store.reschedule(leased, ASK_MACHINE_AGAIN_MS, isAsked ? 'asked' : 'not_here');
 }
 
-async function settle(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'settle'>): Promise<void> {
+async function settle(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<'settle'>): Promise<void> {
   const { purchase } = loaded;
-  if (purchase.state !== 'settling' || leased.leaseLeftMs < CALL_BUDGET_MS) return;
+  if (purchase.state !== 'settling') return;
   const { wallet, terms } = await callTerms(deps, loaded);
   const { key } = leased;
   const ref = purchase.facts.walletRef;
   assert(ref !== null, 'what is settled was secured under a reference');
+  if (!lease.covers(CALL_BUDGET_MS)) return;
   const called = await wallet.settle({ key, terms, ref });
-  const outcome = await confirmed(called, () => wallet.query({ of: 'settle', key, terms, ref }));
+  const outcome = await confirmed(lease, called, () => wallet.query({ of: 'settle', key, terms, ref }));
+  if (outcome === null) return;
   if (outcome.kind === 'done') await offer(deps, purchase.id, { type: 'settled' });
   else if (outcome.kind === 'declined') {
     // A refusal speaks of its own attempt: another node may have gone on to the next one, which is open.
@@ -208,18 +232,21 @@ async function settle(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of
   } else await retry(deps, leased, outcome);
 }
 
-async function reverse(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'reverse'>): Promise<void> {
+async function reverse(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<'reverse'>): Promise<void> {
   const { purchase } = loaded;
-  if (purchase.state !== 'reversing' || leased.leaseLeftMs < CALL_BUDGET_MS) return;
+  if (purchase.state !== 'reversing') return;
   const { wallet, terms } = await callTerms(deps, loaded);
+  if (!lease.covers(CALL_BUDGET_MS)) return;
   const ref = purchase.facts.walletRef;
   const ask = (key: EffectKey): Promise<Outcome> => wallet.query({ of: 'reverse', key, terms, ref });
   // Before a next attempt every earlier one is asked again: one that went through after all ends it.
   for (let n = 1; n < effect.n; n += 1) {
+    if (!(await lease.lastsFor(CALL_BUDGET_MS))) return;
     const earlier = await ask(deps.keyOf(purchase.id, 'reverse', n));
     if (earlier.kind === 'done') return void (await offer(deps, purchase.id, { type: 'reversed' }));
     if (earlier.kind !== 'declined' && earlier.kind !== 'not_found') return retry(deps, leased, earlier);
   }
+  if (!(await lease.lastsFor(CALL_BUDGET_MS))) return;
   const called = await wallet.reverse({
     key: leased.key,
     terms,
@@ -228,7 +255,8 @@ async function reverse(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: O
     amount: null,
     reason: effect.reason,
   });
-  const outcome = await confirmed(called, () => ask(leased.key));
+  const outcome = await confirmed(lease, called, () => ask(leased.key));
+  if (outcome === null) return;
   if (outcome.kind === 'done') await offer(deps, purchase.id, { type: 'reversed' });
   else if (outcome.kind === 'declined') {
     // As with a settlement: of this attempt, and of no later one.
@@ -239,10 +267,10 @@ async function reverse(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: O
   } else await retry(deps, leased, outcome);
 }
 
-async function refund(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'refund'>): Promise<void> {
+async function refund(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<'refund'>): Promise<void> {
   const { purchase } = loaded;
-  if (leased.leaseLeftMs < CALL_BUDGET_MS) return;
   const { wallet, terms } = await callTerms(deps, loaded);
+  if (!lease.covers(CALL_BUDGET_MS)) return;
   const isWhole = effect.amountMinor === purchase.order.price.minor;
   const authorizeKey = deps.keyOf(purchase.id, 'authorize', 1);
   // A declined purchase never learned the reference of the money that was found; not every wallet undoes by key.
@@ -251,6 +279,7 @@ async function refund(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of
       ? await wallet.query({ of: 'authorize', key: authorizeKey, terms, ref: null })
       : null;
   const ref = found?.kind === 'done' ? found.ref : purchase.facts.walletRef;
+  if (!(await lease.lastsFor(CALL_BUDGET_MS))) return;
   const called = await wallet.reverse({
     key: leased.key,
     terms,
@@ -261,7 +290,8 @@ async function refund(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of
   });
   const ask = (): Promise<Outcome> => wallet.query({ of: 'reverse', key: leased.key, terms, ref });
   // A refusal changes nothing here, so it needs no confirmation: the next try has the same key.
-  const outcome = called.kind === 'declined' ? called : await confirmed(called, ask);
+  const outcome = called.kind === 'declined' ? called : await confirmed(lease, called, ask);
+  if (outcome === null) return;
   if (outcome.kind === 'done') return deps.store.refundSettled(purchase.id, effect.n);
   // Asked on under the same key, and a person is told: this money is owed.
   if (outcome.kind === 'declined') await deps.store.openCase(purchase.id, 'reversal_overdue');
@@ -270,28 +300,32 @@ async function refund(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of
 
 /**
  * A refusal counts only once a query confirms it, and so does a status that proves nothing, with which a wallet may turn
- * away a key that it has seen; what the query leaves open stays open.
+ * away a key that it has seen; what the query leaves open stays open. Null: the effect is another's by now, who asks.
  */
-async function confirmed(outcome: Outcome, ask: () => Promise<Outcome>): Promise<Outcome> {
+async function confirmed(lease: Lease, outcome: Outcome, ask: () => Promise<Outcome>): Promise<Outcome | null> {
   const isProofless = outcome.kind === 'unknown' && outcome.cause === 'status';
-  return outcome.kind === 'declined' || isProofless ? ask() : outcome;
+  if (outcome.kind !== 'declined' && !isProofless) return outcome;
+  return (await lease.lastsFor(CALL_BUDGET_MS)) ? ask() : null;
 }
 
 /** Open, or never arrived: the same call under the same key, later. */
-async function retry(deps: CarryOutDeps, leased: LeasedEffect, outcome: Outcome): Promise<void> {
+async function retry(deps: CarryOutDeps, leased: HeldEffect, outcome: Outcome): Promise<void> {
   await deps.store.reschedule(leased, backoffMs(leased.tries, LONGEST_RETRY_MS), outcome.kind);
 }
 
-async function notify(deps: CarryOutDeps, loaded: Loaded, { effect, leased }: Of<'notify'>): Promise<void> {
+async function notify(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<'notify'>): Promise<void> {
   const { purchase } = loaded;
   // Nobody is asked to approve what is over.
   if (effect.template === 'sms_validate' && purchase.state !== 'validating') {
     return deps.store.finish(purchase.id, leased.key);
   }
+  const payer = await deps.subscribers.msisdnOf(purchase.payerId);
+  const language = await deps.languageOf(loaded);
+  if (!lease.covers(CALL_BUDGET_MS)) return;
   const sent = await deps.notices.send({
     template: effect.template,
-    payer: await deps.subscribers.msisdnOf(purchase.payerId),
-    language: await deps.languageOf(loaded),
+    payer,
+    language,
     view: viewOf(loaded, deps.coordinator.isAccepted(purchase.id)),
     key: leased.key,
     tries: leased.tries,

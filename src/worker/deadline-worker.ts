@@ -29,6 +29,7 @@ export interface DeadlineWorker {
   look(): Promise<void>;
 }
 
+/** Deadlines decided at once; after a full look in which every one was decided the next follows immediately. */
 const MOST_AT_ONCE = 50;
 /** A decision that failed must not hold up the others. */
 const PUT_OFF_MS: DurationMs = 60_000;
@@ -41,29 +42,38 @@ export function createDeadlineWorker(deps: DeadlineWorkerDeps): DeadlineWorker {
 
   async function look(): Promise<void> {
     try {
-      for (const loaded of await deps.store.pastDeadline(MOST_AT_ONCE)) await decide(loaded);
+      // One that could not be decided stays the oldest: it waits for the next poll, and keeps no loop hot.
+      for (let isMore = true; isMore && !isStopped; ) {
+        const past = await deps.store.pastDeadline(MOST_AT_ONCE);
+        const decided = await Promise.all(past.map(decide));
+        isMore = past.length === MOST_AT_ONCE && !decided.includes(false);
+      }
     } catch (error) {
       deps.onTrouble('deadlines_not_read', null, error);
     }
   }
 
-  async function decide(loaded: Loaded): Promise<void> {
+  /** True when this deadline is no longer in the way. */
+  async function decide(loaded: Loaded): Promise<boolean> {
     const { id, state, version } = loaded.purchase;
     try {
       const isUnsent = state === 'approving' && (await isProvablyUnsent(id));
       // Another event may have come first and set a new deadline: what counts is what is read at the commit.
-      await deps.coordinator.apply(id, (now) => {
+      const applied = await deps.coordinator.apply(id, (now) => {
         if (now.leftMs === null || now.leftMs > 0) return null;
         if (now.purchase.state !== 'approving') return { type: 'deadline_passed' };
         // Its acceptance is known and not recorded yet: a delivery under way is no doubt.
         if (deps.coordinator.isAccepted(id)) return { type: 'approval_accepted' };
         return isUnsent ? { type: 'approval_unreachable' } : { type: 'deadline_passed' };
       });
+      // By this node, or by another one that came first: what is busy still is in the way.
+      return applied.kind === 'committed' || applied.kind === 'already';
     } catch (error) {
       deps.onTrouble('deadline_not_decided', id, error);
-      if (error instanceof Fault) return;
+      if (error instanceof Fault) return false;
       await deps.store.putOffDeadline(id, version, PUT_OFF_MS);
       await deps.store.openCase(id, 'parked');
+      return true;
     }
   }
 

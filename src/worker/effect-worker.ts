@@ -4,7 +4,7 @@
  */
 
 import type { Coordinator, OwnEffect } from '../purchase/coordinator.ts';
-import type { LeasedEffect } from '../purchase/effect.ts';
+import type { HeldEffect, LeasedEffect } from '../purchase/effect.ts';
 import type { MachinePort } from '../purchase/machine-port.ts';
 import type { MachineId, PurchaseId } from '../purchase/purchase.ts';
 import type { MachineWaker } from '../purchase/purchases-port.ts';
@@ -13,13 +13,13 @@ import { Fault } from '../result.ts';
 import type { Clock, DurationMs } from '../time.ts';
 
 /** One effect carried out; what it learned has been offered to the state machine when it resolves. */
-export type CarryOut = (loaded: Loaded, effect: LeasedEffect) => Promise<void>;
+export type CarryOut = (loaded: Loaded, effect: HeldEffect) => Promise<void>;
 
 /** What the worker works with. */
 export type EffectWorkerDeps = {
   readonly store: PurchaseStore;
   readonly coordinator: Pick<Coordinator, 'load' | 'reload'>;
-  readonly machines: Pick<MachinePort, 'heldMachines'>;
+  readonly machines: Pick<MachinePort, 'holds' | 'heldMachines'>;
   readonly carryOut: CarryOut;
   readonly clock: Clock;
   readonly leaseMs: DurationMs;
@@ -38,10 +38,12 @@ export interface EffectWorker extends MachineWaker {
   stop(drainMs: DurationMs): Promise<void>;
 }
 
-/** Effects taken by one look; more stay for the next one, or for other nodes. */
+/** Effects taken by one statement; after a full one the next look follows as soon as there is room. */
 const MOST_TAKEN = 100;
-/** Effects running at once on one node; the poll waits while there are more. */
+/** Effects running at once on one node; the poll takes none while there are more. What the node itself plans always runs. */
 const MOST_RUNNING = 500;
+/** After a full look the next one waits until so few of the taken ones run: the journal's queue is the straight line's too. */
+const FEW_TAKEN = 200;
 /** A bug that meets the same purchase this often parks it for a person. */
 const MOST_BUGS = 5;
 const BUG_DELAY_MS: DurationMs = 60_000;
@@ -51,13 +53,37 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
   const running = new Set<Promise<void>>();
   const stopping = new AbortController();
   let cancelPoll = (): void => {};
+  let takenRunning = 0;
+  let onRoom = (): void => {};
 
   function begin(work: Promise<void>): void {
     running.add(work);
     void work.finally(() => running.delete(work));
   }
 
-  async function carry(effect: LeasedEffect, read: () => Promise<Loaded | null>): Promise<void> {
+  function beginTaken(work: Promise<void>): void {
+    takenRunning += 1;
+    begin(
+      work.finally(() => {
+        takenRunning -= 1;
+        if (takenRunning <= FEW_TAKEN) onRoom();
+      }),
+    );
+  }
+
+  /** Until the next look may follow a full one; where a slow wallet holds things up, no longer than a poll waits. */
+  async function room(): Promise<void> {
+    if (takenRunning <= FEW_TAKEN) return;
+    await new Promise<void>((resolve) => {
+      const cancel = deps.clock.after(deps.pollMs, resolve);
+      onRoom = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  async function carry(effect: HeldEffect, read: () => Promise<Loaded | null>): Promise<void> {
     try {
       const loaded = await read();
       if (loaded !== null) await deps.carryOut(loaded, effect);
@@ -68,7 +94,7 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
     }
   }
 
-  async function putOff(effect: LeasedEffect, error: unknown): Promise<void> {
+  async function putOff(effect: HeldEffect, error: unknown): Promise<void> {
     try {
       await deps.store.reschedule(effect, BUG_DELAY_MS, error instanceof Error ? error.message : 'bug');
       if (effect.tries >= MOST_BUGS) await deps.store.openCase(effect.purchaseId, 'parked');
@@ -77,16 +103,25 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
     }
   }
 
-  async function take(taking: () => Promise<readonly LeasedEffect[]>): Promise<void> {
+  /** Takes and begins; true when there may be more. `seen`: what this poll has taken before; met again it is enough. */
+  async function take(taking: () => Promise<readonly LeasedEffect[]>, seen = new Set<string>()): Promise<boolean> {
+    // Counted from before the statement is sent: the lease can only seem to end too early.
+    const leaseEndsAtMs = deps.clock.now() + deps.leaseMs;
     try {
+      const taken = await taking();
       // Read anew: another node may have planned it, in a state that this one does not remember.
-      for (const effect of await taking()) begin(carry(effect, () => deps.coordinator.reload(effect.purchaseId)));
+      for (const effect of taken) {
+        beginTaken(carry({ ...effect, leaseEndsAtMs }, () => deps.coordinator.reload(effect.purchaseId)));
+      }
+      const isNew = taken.every(({ key }) => !seen.has(key) && seen.add(key));
+      return isNew && taken.length === MOST_TAKEN;
     } catch (error) {
       deps.onTrouble('effects_not_taken', null, error);
+      return false;
     }
   }
 
-  function runLater(effect: LeasedEffect): void {
+  function runLater(effect: HeldEffect): void {
     if (!stopping.signal.aborted) begin(carry(effect, () => deps.coordinator.load(effect.purchaseId)));
   }
 
@@ -95,18 +130,33 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
     while (running.size > 0) await Promise.all([...running]);
   }
 
-  const takeForMachines = (ids: readonly MachineId[]): Promise<void> =>
-    take(() => deps.store.takeForMachines(ids, MOST_TAKEN, deps.leaseMs));
+  const takeDue = (): Promise<boolean> => take(() => deps.store.takeDue(MOST_TAKEN, deps.leaseMs));
+  const takeForMachines = (ids: readonly MachineId[], seen?: Set<string>): Promise<boolean> =>
+    take(() => deps.store.takeForMachines(ids, MOST_TAKEN, deps.leaseMs), seen);
+
+  async function takeHeld(seen: Set<string>): Promise<boolean> {
+    const held = deps.machines.heldMachines();
+    return held.length > 0 && takeForMachines(held, seen);
+  }
+
+  async function wake(machineId: MachineId): Promise<void> {
+    // A machine that has gone to another node since: taken here, its approval would count as sent for nothing.
+    if (deps.machines.holds(machineId)) await takeForMachines([machineId]);
+  }
 
   function pollLater(): void {
     cancelPoll = deps.clock.after(deps.pollMs * (0.5 + deps.random()), () => begin(poll()));
   }
 
+  /** Look after look while there is more than one takes, so that what a dead node left is gone in seconds. */
   async function poll(): Promise<void> {
-    if (running.size < MOST_RUNNING) {
-      await take(() => deps.store.takeDue(MOST_TAKEN, deps.leaseMs));
-      const held = deps.machines.heldMachines();
-      if (held.length > 0) await takeForMachines(held);
+    // A row that is taken has a new lease, and does not come again; but what finds no socket is put back at once.
+    const seen = new Set<string>();
+    let [isMoreHeld, isMoreDue] = [true, true];
+    while ((isMoreHeld || isMoreDue) && running.size < MOST_RUNNING && !stopping.signal.aborted) {
+      isMoreDue &&= await takeDue();
+      isMoreHeld &&= await takeHeld(seen);
+      if (isMoreDue || isMoreHeld) await room();
     }
     if (!stopping.signal.aborted) pollLater();
   }
@@ -119,7 +169,7 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
       }
     },
     machineReady: (machineId) => {
-      if (!stopping.signal.aborted) begin(takeForMachines([machineId]));
+      if (!stopping.signal.aborted) begin(wake(machineId));
     },
     start: pollLater,
     stop: async (drainMs) => {

@@ -186,6 +186,29 @@ describe('the server of the machine link, once an order is paid', () => {
       expect(await approve()).to.deep.equal({ kind: 'not_here' });
     });
 
+    it('with what is left when it is written, after it waited behind another call', async () => {
+      const machine = await greeted();
+      void world.link.port.queryOrder('machine-1', 1);
+      const first = await machine.called('order.query');
+      void approve();
+      await world.clock.advance(2_000);
+      machine.reply(first, { orders: [], waiting: null });
+      expect((await machine.called('vend.approve'))[3]).to.include({ validMs: 79_860 });
+    });
+
+    it('not at all when it waited until nothing was left', async () => {
+      const machine = await greeted();
+      void world.link.port.queryOrder('machine-1', 1);
+      const first = await machine.called('order.query');
+      const asked = world.link.port.approve({ order: anOrder(), approvalId: 'A9', validMs: 2_000 });
+      await world.clock.advance(2_000);
+      machine.reply(first, { orders: [], waiting: null });
+      expect(await asked).to.deep.equal({ kind: 'not_here' });
+      void world.link.port.queryOrder('machine-1', 2);
+      await machine.called('order.query', 2);
+      expect(world.calls().includes('<vend.approve')).to.equal(false);
+    });
+
     it('before anything else that is queued', async () => {
       const machine = await greeted();
       void world.link.port.queryOrder('machine-1', 1);

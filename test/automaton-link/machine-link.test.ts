@@ -218,6 +218,17 @@ describe('the server of the machine link', () => {
       expect((await machine.call('vend.request', aRequest()))[2]).to.include({ status: 'waiting' });
     });
 
+    it('for what is left of its wait when it is placed, however long that took', async () => {
+      const machine = await greeted();
+      const machineById = world.directory.machineById.bind(world.directory);
+      world.directory.machineById = async (machineId) => {
+        await world.clock.advance(3_000);
+        return machineById(machineId);
+      };
+      await machine.call('vend.request', aRequest({ maxWaitMs: 60_000, ageMs: 0 }));
+      expect((await world.board.look('machine-1'))?.leftMs).to.equal(60_000 - 3_000 - 5_000);
+    });
+
     it('that a live purchase holds back on a wiped board as paying', async () => {
       const machine = await greeted();
       await machine.call('vend.request', aRequest());

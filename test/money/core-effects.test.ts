@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Effect, LeasedEffect } from '../../src/purchase/effect.ts';
+import type { Effect, HeldEffect } from '../../src/purchase/effect.ts';
 import { keyPartsOf } from '../../src/purchase/effect.ts';
 import type { Outcome } from '../../src/purchase/payment-port.ts';
 import { Secret } from '../../src/purchase/payment-port.ts';
@@ -10,10 +10,12 @@ import { keyOf } from '../support/house-node.ts';
 const refused: Outcome = { kind: 'declined', code: 'wallet_refused' };
 const refusing = { kind: 'answers', outcome: refused } as const;
 
-function leaseOf(effect: Effect): LeasedEffect {
+/** An effect just leased. */
+function leaseOf(house: House, effect: Effect): HeldEffect {
   const { operation, n } = keyPartsOf(effect);
   const key = keyOf(firstId, operation, n);
-  return { purchaseId: firstId, key, effect, tries: 1, maySent: false, leaseLeftMs: 15_000 };
+  const lease = { tries: 1, leaseLeftMs: 15_000, leaseEndsAtMs: house.clock.now() + 15_000 };
+  return { purchaseId: firstId, key, effect, maySent: false, maySentBefore: false, ...lease };
 }
 
 async function loadedOf(house: House): Promise<Loaded> {
@@ -41,7 +43,7 @@ describe('an effect carried out by two nodes', () => {
     const loaded = await loadedOf(house);
     house.wallet.fail('reverse', refusing, refusing);
     house.wallet.fail('query', refusing, refusing);
-    const effect = leaseOf({ kind: 'reverse', n: 1, reason: 'failed_jam' });
+    const effect = leaseOf(house, { kind: 'reverse', n: 1, reason: 'failed_jam' });
     const own = { loaded, effect, dueInMs: 0 };
     house.node('a').effects.run([own]);
     house.node('b').effects.run([own]);
@@ -54,7 +56,7 @@ describe('an effect carried out by two nodes', () => {
     const loaded = await loadedOf(house);
     house.wallet.fail('settle', refusing, refusing);
     house.wallet.fail('query', refusing, refusing);
-    const own = { loaded, effect: leaseOf({ kind: 'settle', n: 1 }), dueInMs: 0 };
+    const own = { loaded, effect: leaseOf(house, { kind: 'settle', n: 1 }), dueInMs: 0 };
     house.node('a').effects.run([own]);
     house.node('b').effects.run([own]);
     await house.clock.advance(500);
@@ -71,7 +73,7 @@ describe('money that turns out to be secured on a declined purchase', () => {
     const loaded = await loadedOf(house);
     await house.advance(400_000);
     const before = house.purchase().state;
-    const effect = leaseOf({ kind: 'authorize', expiresInMs: 50_000, holdMs: null, isResend: false });
+    const effect = leaseOf(house, { kind: 'authorize', expiresInMs: 50_000, holdMs: null, isResend: false });
     house.node('a').effects.run([{ loaded, effect, dueInMs: 0 }]);
     await house.advance(60_000);
     expect([before, house.stateOf(), house.evidenceOf().refundedMinor]).to.deep.equal([
@@ -145,7 +147,7 @@ describe('a wallet that turns a repeated key away', () => {
     await house.confirm();
     const loaded = await loadedOf(house);
     await house.advance(400_000);
-    const effect = leaseOf({ kind: 'authorize', expiresInMs: 50_000, holdMs: null, isResend: false });
+    const effect = leaseOf(house, { kind: 'authorize', expiresInMs: 50_000, holdMs: null, isResend: false });
     house.node('a').effects.run([{ loaded, effect, dueInMs: 0 }]);
     await house.advance(120_000);
     const refunds = [...house.world.tables.refunds.values()].map(({ n, state }) => `${n} ${state}`);

@@ -101,7 +101,7 @@ describe('the coordinator', () => {
       sinceConfirmedMs: 0,
       sinceEndedMs: null,
     });
-    for (let n = 0; n <= 10_000; n += 1) coordinator.begun(one(n), []);
+    for (let n = 0; n <= 10_000; n += 1) coordinator.begun(one(n), [], 0);
     const [oldest, next] = [await coordinator.load('p-0'), await coordinator.load('p-1')];
     expect([oldest, next?.purchase.id]).to.deep.equal([null, 'p-1']);
   });

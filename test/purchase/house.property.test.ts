@@ -75,6 +75,8 @@ const incident = fc.record({
     'push answered',
     'push refused',
     'node a dies',
+    'node a stalls',
+    'node a wakes',
     'machine forgets',
     'result again',
   ),
@@ -139,6 +141,10 @@ function happen(house: House, what: Scenario['incidents'][number]['what']): void
       return house.wallet.answerPush(firstId, false);
     case 'node a dies':
       return house.node('a').kill();
+    case 'node a stalls':
+      return house.node('a').stall();
+    case 'node a wakes':
+      return house.node('a').wake();
     case 'machine forgets':
       return house.machine.forget();
     case 'result again':
@@ -168,6 +174,7 @@ async function play(one: Scenario): Promise<House> {
   house.world.setReachable(true);
   house.redis.setReachable(true);
   house.wallet.setAway(false);
+  house.node('a').wake();
   house.machine.connect(house.node(house.node('a').isDead ? 'b' : 'a'));
   await house.rest();
   return house;

@@ -3,11 +3,9 @@
  */
 import { expect } from 'chai';
 import type { Effect } from '../../src/purchase/effect.ts';
-import type { Purchase } from '../../src/purchase/purchase.ts';
 import {
   aPurchase,
   authorize,
-  authorizedOf,
   beginOf,
   commitOf,
   effectRow,
@@ -22,29 +20,6 @@ import { begun, completed, declined, found } from './store.contract.ts';
 const LEASE = 15_000;
 const HOUR = 3_600_000;
 const query: Effect = { kind: 'query_payment' };
-const approve: Effect = { kind: 'approve' };
-
-/** A purchase in `approving` whose approval waits for the machine's node. */
-async function approving(h: Harness, changes: Parameters<typeof aPurchase>[0] = {}): Promise<Purchase> {
-  const purchase = await begun(h, changes);
-  await h.one.purchases.commit(authorizedOf(purchase));
-  return moved(purchase, 'approving', { walletRef: 'W-1', inDoubtMs: 60_000 });
-}
-
-/** `approval_unreachable`, which must withdraw the approval. */
-function unreachable(purchase: Purchase): ReturnType<typeof commitOf> {
-  const key = keyOf(purchase.id, approve);
-  return commitOf(
-    purchase,
-    'reversing',
-    { type: 'approval_unreachable' },
-    {
-      onlyIfUnsent: key,
-      dropped: [key],
-      planned: [effectRow(purchase.id, { kind: 'reverse', n: 1, reason: 'machine_unreachable' })],
-    },
-  );
-}
 
 /** Leases of effects that need no socket. */
 export function leaseContract(the: () => Harness): void {
@@ -112,6 +87,35 @@ export function leaseContract(the: () => Harness): void {
       expect(await the().two.purchases.reschedule(held, 1_000, 'slow')).to.equal(true);
     });
 
+    it('is fenced against who held the same key before it was planned anew', async () => {
+      const purchase = await begun(the());
+      const row = effectRow(purchase.id, query, { isOwn: true });
+      const event = { type: 'payment_unknown', ref: null } as const;
+      await the().one.purchases.commit(commitOf(purchase, 'authorizing', event, { planned: [row] }));
+      const [old] = (await the().one.purchases.effectsOf(purchase.id)).filter(({ key }) => key === row.key);
+      await the().two.purchases.commit(
+        commitOf(moved(purchase, 'authorizing'), 'authorizing', event, { planned: [row] }),
+      );
+      if (old === undefined) throw new Error('nothing was planned');
+      expect(await the().one.purchases.reschedule(old, 0, 'slow')).to.equal(false);
+      expect(await the().one.purchases.keepLease(old, LEASE)).to.equal(false);
+      expect(await the().two.purchases.keepLease(old, LEASE)).to.equal(true);
+    });
+
+    it('is kept longer by its holder, also once it has lapsed, and by nobody else', async () => {
+      await begun(the());
+      await the().pass(LEASE + 1);
+      const [held] = await the().one.purchases.takeDue(1, LEASE);
+      if (held === undefined) throw new Error('nothing was taken');
+      await the().pass(LEASE + 1);
+      expect(await the().two.purchases.keepLease(held, LEASE)).to.equal(false);
+      expect(await the().one.purchases.keepLease(held, LEASE)).to.equal(true);
+      expect(await the().two.purchases.takeDue(1, LEASE)).to.deep.equal([]);
+      await the().pass(LEASE + 1);
+      expect((await the().two.purchases.takeDue(1, LEASE))[0]?.tries).to.equal(3);
+      expect(await the().one.purchases.keepLease(held, LEASE)).to.equal(false);
+    });
+
     it('ends when the effect is put off, until it is due again', async () => {
       await begun(the());
       await the().pass(LEASE + 1);
@@ -153,115 +157,6 @@ export function leaseContract(the: () => Harness): void {
       expect(effects.map(({ effect, tries }) => ({ effect, tries }))).to.deep.equal([{ effect: again, tries: 0 }]);
     });
   });
-}
-
-/** Effects that only the holder of a socket can carry out. */
-export function machineEffectContract(the: () => Harness): void {
-  describe("a machine's effect", () => {
-    it('is never taken by who holds no socket', async () => {
-      await approving(the());
-      expect(await the().one.purchases.takeDue(10, LEASE)).to.deep.equal([]);
-      expect(await the().one.purchases.takeForMachines(['M-other', 'M-none'], 10, LEASE)).to.deep.equal([]);
-      expect(await the().one.purchases.takeForMachines([], 10, LEASE)).to.deep.equal([]);
-    });
-
-    it('counts as sent once it is taken', async () => {
-      const purchase = await approving(the());
-      const [taken] = await the().two.purchases.takeForMachines(['M-4567'], 10, LEASE);
-      expect(taken).to.deep.include({ purchaseId: purchase.id, effect: approve, tries: 1, maySent: true });
-      expect((await the().one.purchases.effectsOf(purchase.id))[0]?.maySent).to.equal(true);
-    });
-
-    it('counts as sent when the committing node sends it itself', async () => {
-      const purchase = await begun(the());
-      const planned = [effectRow(purchase.id, approve, { isOwn: true })];
-      await the().one.purchases.commit(authorizedOf(purchase, { planned }));
-      expect((await the().one.purchases.effectsOf(purchase.id))[0]).to.deep.include({ maySent: true, tries: 1 });
-      expect(await the().one.purchases.takeForMachines(['M-4567'], 10, LEASE)).to.deep.equal([]);
-    });
-
-    it('goes to the newer socket before the lease of the older one ends', async () => {
-      await approving(the());
-      await the().one.purchases.takeForMachines(['M-4567'], 10, LEASE);
-      const [taken] = await the().two.purchases.takeForMachines(['M-4567'], 10, LEASE);
-      expect(taken?.tries).to.equal(2);
-      expect(await the().two.purchases.takeForMachines(['M-4567'], 10, LEASE)).to.deep.equal([]);
-    });
-
-    it('waits until it is due again after it was put off', async () => {
-      await approving(the());
-      const [taken] = await the().one.purchases.takeForMachines(['M-4567'], 10, LEASE);
-      if (taken === undefined) throw new Error('nothing was taken');
-      await the().one.purchases.reschedule(taken, 3_000, 'no answer');
-      expect(await the().two.purchases.takeForMachines(['M-4567'], 10, LEASE)).to.deep.equal([]);
-      await the().pass(3_001);
-      expect(await the().two.purchases.takeForMachines(['M-4567'], 10, LEASE)).to.have.length(1);
-    });
-
-    it('that is planned anew still counts as sent', async () => {
-      const purchase = await approving(the());
-      await the().one.purchases.takeForMachines(['M-4567'], 10, LEASE);
-      const planned = [effectRow(purchase.id, approve)];
-      const event = { type: 'payment_unknown', ref: null } as const;
-      await the().one.purchases.commit(commitOf(purchase, 'approving', event, { planned }));
-      expect((await the().one.purchases.effectsOf(purchase.id))[0]).to.deep.include({ maySent: true, tries: 0 });
-    });
-
-    it('that is a question does not count as sent', async () => {
-      const purchase = aPurchase();
-      const effects = [effectRow(purchase.id, { kind: 'query_order' })];
-      await the().one.purchases.begin(beginOf(purchase, { effects }));
-      const [taken] = await the().one.purchases.takeForMachines(['M-4567'], 10, LEASE);
-      expect(taken).to.deep.include({ effect: { kind: 'query_order' }, maySent: false });
-    });
-  });
-
-  describe('withdrawing an approval', () => {
-    it('is committed when it was never sent', async () => {
-      const purchase = await approving(the());
-      expect(await the().two.purchases.commit(unreachable(purchase))).to.deep.equal({ kind: 'committed' });
-      const effects = await the().one.purchases.effectsOf(purchase.id);
-      expect(effects.map(({ effect }) => effect.kind)).to.deep.equal(['reverse']);
-    });
-
-    it('is refused once it may have been sent', async () => {
-      const purchase = await approving(the());
-      await the().two.purchases.takeForMachines(['M-4567'], 10, LEASE);
-      expect(await the().one.purchases.commit(unreachable(purchase))).to.deep.equal({ kind: 'lost_race' });
-      expect(await the().one.purchases.effectsOf(purchase.id)).to.have.length(1);
-    });
-
-    it('leaves the approval when another commit came first', async () => {
-      const purchase = await approving(the());
-      await the().one.purchases.commit(commitOf(purchase, 'approving', { type: 'payment_unknown', ref: null }));
-      expect(await the().two.purchases.commit(unreachable(purchase))).to.deep.equal({ kind: 'lost_race' });
-      const effects = await the().one.purchases.effectsOf(purchase.id);
-      expect(effects.map(({ effect }) => effect.kind)).to.deep.equal(['approve']);
-    });
-
-    it('and taking it exclude each other, in every race', async () => {
-      const outcomes: string[] = [];
-      for (let n = 1; n <= 60; n += 1) {
-        const purchase = await approving(the(), { orderSeq: n });
-        const take = (): Promise<readonly unknown[]> => the().two.purchases.takeForMachines(['M-4567'], 10, LEASE);
-        const withdraw = (): Promise<{ kind: string }> => the().one.purchases.commit(unreachable(purchase));
-        const race = n % 2 === 0 ? [take(), withdraw()] : [withdraw(), take()];
-        await Promise.all(race);
-        const { state } = (await found(the().one.purchases.load(purchase.id))).purchase;
-        const [effect] = await the().one.purchases.effectsOf(purchase.id);
-        outcomes.push(`${state} ${effect?.effect.kind} ${effect?.maySent}`);
-        if (state === 'approving') await declinedApproval(the(), purchase);
-      }
-      expect([...new Set(outcomes)].sort()).to.satisfy((all: string[]) =>
-        all.every((one) => one === 'reversing reverse false' || one === 'approving approve true'),
-      );
-    });
-  });
-}
-
-async function declinedApproval(h: Harness, purchase: Purchase): Promise<void> {
-  const event = { type: 'approval_rejected', reason: 'late', wasSentBefore: false } as const;
-  await h.one.purchases.commit(commitOf(purchase, 'reversing', event, { dropped: [keyOf(purchase.id, approve)] }));
 }
 
 /** Deadlines. */
@@ -324,14 +219,26 @@ export function afterwardsContract(the: () => Harness): void {
   });
 
   describe('a query after the end', () => {
-    it('is planned once, and its lease is not touched by the second', async () => {
+    it('is planned once', async () => {
       const purchase = await begun(the());
       await declined(the(), purchase);
       await the().one.purchases.planQuery(purchase.id, effectRow(purchase.id, query));
-      await the().one.purchases.takeDue(1, LEASE);
-      await the().two.purchases.planQuery(purchase.id, effectRow(purchase.id, query));
-      const effects = await the().one.purchases.effectsOf(purchase.id);
-      expect(effects.map(({ effect, tries }) => `${effect.kind} ${tries}`)).to.deep.equal(['query_payment 1']);
+      await the().two.purchases.planQuery(purchase.id, effectRow(purchase.id, query, { dueInMs: 60_000 }));
+      expect((await the().one.purchases.takeDue(9, LEASE)).map(({ effect }) => effect)).to.deep.equal([query]);
+    });
+
+    it('that is planned again while one is asked outlives the answer to that one', async () => {
+      const purchase = await begun(the());
+      await declined(the(), purchase);
+      const row = effectRow(purchase.id, query);
+      await the().one.purchases.planQuery(purchase.id, row);
+      const [asked] = await the().one.purchases.takeDue(1, LEASE);
+      await the().two.purchases.planQuery(purchase.id, row);
+      await the().one.purchases.finish(purchase.id, row.key, asked?.tries);
+      const [again] = await the().two.purchases.takeDue(1, LEASE);
+      expect(again?.effect).to.deep.equal(query);
+      await the().two.purchases.finish(purchase.id, row.key, again?.tries);
+      expect(await the().one.purchases.effectsOf(purchase.id)).to.deep.equal([]);
     });
   });
 

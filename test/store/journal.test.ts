@@ -1,7 +1,8 @@
 /**
  * The contract of the journal, over PostgreSQL and over memory.
  */
-import { afterwardsContract, deadlineContract, leaseContract, machineEffectContract } from './effect.contract.ts';
+import { machineEffectContract } from './approval.contract.ts';
+import { afterwardsContract, deadlineContract, leaseContract } from './effect.contract.ts';
 import { type Harness, type HarnessMaker, memoryHarness, postgresHarness } from './harness.ts';
 import { registerContract } from './register.contract.ts';
 import { beginContract, commitContract, readContract } from './store.contract.ts';

@@ -251,7 +251,11 @@ export function createFakeWallet({ clock, answersAfterMs = 200, ...deps }: FakeW
       return done;
     }
     if (one.state === 'secured' || one.state === 'settled') {
-      giveBack(one, reason === 'paid_after_close' ? (amount?.minor ?? terms.price.minor) : 0n);
+      // After the end it is a refund: of money found on a declined purchase, or by a person, of a sale.
+      const isRefund = reason === 'paid_after_close' || (reason === 'refunded_by_operator' && one.state === 'settled');
+      const back = isRefund ? (amount?.minor ?? terms.price.minor) : 0n;
+      if (one.state === 'settled') operatorMinor -= back;
+      giveBack(one, back);
     }
     return done;
   };

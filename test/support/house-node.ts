@@ -42,6 +42,11 @@ export interface HouseNode extends MachineHost {
   readonly troubles: readonly string[];
   /** Dies as by kill -9: nothing that it has begun is ever heard of again. */
   kill(): void;
+  /** Stands still as by SIGSTOP: answers, timers and calls that are addressed to it wait, in order, until it wakes. */
+  stall(): void;
+  /** Likewise at its n-th commit, counted from 1: executed, and its answer waits. */
+  stallAtCommit(n: number): void;
+  wake(): void;
   /** Dies at its n-th commit, counted from 1: before it is executed, or after it and before its answer. */
   dieAtCommit(n: number, when: 'before' | 'after'): void;
   failJournal(...faults: readonly JournalFault[]): void;
@@ -87,24 +92,39 @@ export type Shared = {
 /** How a node lives and dies: everything it calls goes through here. */
 function createLife(clock: FakeClock, polls: Set<() => void>) {
   const faults: JournalFault[] = [];
+  const waiting: (() => void)[] = [];
   let isDead = false;
+  let isStalled = false;
   let commits = 0;
   let death: { readonly n: number; readonly when: 'before' | 'after' } | null = null;
+  let stallsAt = 0;
+
+  /** At once, or when the node wakes. */
+  function whenAwake(run: () => void): void {
+    if (isStalled) waiting.push(() => whenAwake(run));
+    else if (!isDead) run();
+  }
+  const awake = (): Promise<void> => new Promise(whenAwake);
 
   /** The answer, or the fault, unless its hearer is dead by then. */
   async function listen(answer: Promise<unknown>): Promise<unknown> {
     try {
       const value = await answer;
-      return isDead ? await never : value;
+      await awake();
+      return value;
     } catch (error) {
-      if (isDead) return never;
+      await awake();
       throw error;
     }
   }
   const heard = (answer: unknown): unknown => (answer instanceof Promise ? listen(answer) : answer);
-  const around = (_name: string, run: () => unknown): unknown => (isDead ? never : heard(run()));
+  const around = (_name: string, run: () => unknown): unknown => {
+    if (isDead) return never;
+    return isStalled ? awake().then(() => heard(run())) : heard(run());
+  };
+  const aroundJournal = (name: string, run: () => unknown): Promise<unknown> => listen(askJournal(name, run));
 
-  async function aroundJournal(name: string, run: () => unknown): Promise<unknown> {
+  async function askJournal(name: string, run: () => unknown): Promise<unknown> {
     if (isDead) return never;
     const isCommit = name === 'begin' || name === 'commit';
     if (isCommit) commits += 1;
@@ -120,6 +140,7 @@ function createLife(clock: FakeClock, polls: Set<() => void>) {
     const answer = await run();
     if (isLast) isDead = true;
     if (isDead) return never;
+    if (isCommit && commits === stallsAt) isStalled = true;
     if (fault !== undefined) throw new Fault('journal_unreachable', fault.happened);
     return answer;
   }
@@ -128,9 +149,7 @@ function createLife(clock: FakeClock, polls: Set<() => void>) {
     now: () => clock.now(),
     wall: () => clock.wall(),
     after: (ms, run) => {
-      const live = (): void => {
-        if (!isDead) run();
-      };
+      const live = (): void => whenAwake(run);
       if (ms !== POLL_MS) return clock.after(ms, live);
       polls.add(live);
       return () => {
@@ -144,8 +163,19 @@ function createLife(clock: FakeClock, polls: Set<() => void>) {
     clock: own,
     faults,
     isDead: () => isDead,
+    whenAwake,
     kill: () => {
       isDead = true;
+    },
+    stall: () => {
+      isStalled = true;
+    },
+    stallAt: (n: number) => {
+      stallsAt = commits + n;
+    },
+    wake: () => {
+      isStalled = false;
+      for (const run of waiting.splice(0)) run();
     },
     dieAt: (n: number, when: 'before' | 'after') => {
       death = { n: commits + n, when };
@@ -191,6 +221,7 @@ export function createNode(name: string, shared: Shared, host: (id: string) => H
     walletOf,
     machines,
     subscribers,
+    leaseMs: LEASE_MS,
     notices: { send },
     languageOf: async () => null,
   });
@@ -228,8 +259,11 @@ export function createNode(name: string, shared: Shared, host: (id: string) => H
     effects,
     changes,
     troubles,
-    machineReady: (machineId) => effects.machineReady(machineId),
+    machineReady: (machineId) => life.whenAwake(() => effects.machineReady(machineId)),
     kill: life.kill,
+    stall: life.stall,
+    stallAtCommit: life.stallAt,
+    wake: life.wake,
     dieAtCommit: life.dieAt,
     failJournal: (...more) => life.faults.push(...more),
     get isDead() {

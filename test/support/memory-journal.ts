@@ -206,8 +206,14 @@ export class MemoryJournal implements PurchaseStore {
   async planQuery(id: PurchaseId, effect: EffectRow): Promise<void> {
     this.#deps.reach();
     const kept = this.#tables.find(id);
-    if (kept === undefined || this.#tables.effects.has(effectName(id, effect.key))) return;
-    this.#plan(kept.purchase, effect);
+    if (kept === undefined) return;
+    const name = effectName(id, effect.key);
+    const before = this.#tables.effects.get(name);
+    if (before === undefined) this.#plan(kept.purchase, effect);
+    else {
+      const dueAt = Math.min(before.dueAt, this.#now + effect.dueInMs);
+      this.#tables.effects.set(name, { ...before, dueAt, leaseOwner: null, tries: before.tries + 1 });
+    }
     this.#deps.onCommit('flushed');
   }
 
@@ -245,19 +251,26 @@ export class MemoryJournal implements PurchaseStore {
 
   #take(isWanted: (effect: KeptEffect) => boolean, limit: number, leaseMs: DurationMs): readonly LeasedEffect[] {
     const wanted = [...this.#tables.effects.values()].filter(isWanted).sort((a, b) => a.dueAt - b.dueAt);
-    const taken = wanted.slice(0, limit).map((effect): KeptEffect => {
+    const taken = wanted.slice(0, limit).map((effect): LeasedEffect => {
       const maySent = effect.maySent || effect.effect.kind === 'approve';
       const dueAt = this.#now + leaseMs;
-      return { ...effect, maySent, tries: effect.tries + 1, dueAt, leaseOwner: this.#deps.node };
+      const held = { ...effect, maySent, tries: effect.tries + 1, dueAt, leaseOwner: this.#deps.node };
+      this.#tables.effects.set(effectName(effect.purchaseId, effect.key), held);
+      return this.#leased(held, effect.maySent);
     });
-    for (const effect of taken) this.#tables.effects.set(effectName(effect.purchaseId, effect.key), effect);
     if (taken.length > 0) this.#deps.onCommit('flushed');
-    return taken.map((effect) => this.#leased(effect));
+    return taken;
   }
 
-  #leased(kept: KeptEffect): LeasedEffect {
+  #leased(kept: KeptEffect, maySentBefore: boolean): LeasedEffect {
     const { purchaseId, key, effect, tries, maySent, dueAt } = kept;
-    return { purchaseId, key, effect, tries, maySent, leaseLeftMs: dueAt - this.#now };
+    return { purchaseId, key, effect, tries, maySent, maySentBefore, leaseLeftMs: dueAt - this.#now };
+  }
+
+  /** The row, if this node holds it under this fence. */
+  #held({ purchaseId, key, tries }: LeasedEffect): KeptEffect | null {
+    const kept = this.#tables.effects.get(effectName(purchaseId, key));
+    return kept?.tries === tries && kept.leaseOwner === this.#deps.node ? kept : null;
   }
 
   async takeDue(limit: number, leaseMs: DurationMs): Promise<readonly LeasedEffect[]> {
@@ -277,25 +290,37 @@ export class MemoryJournal implements PurchaseStore {
     return this.#take(isWanted, limit, leaseMs);
   }
 
-  async reschedule(effect: LeasedEffect, dueInMs: DurationMs): Promise<boolean> {
+  async reschedule(...[effect, dueInMs, , sent]: Parameters<PurchaseStore['reschedule']>): Promise<boolean> {
     this.#deps.reach();
-    const name = effectName(effect.purchaseId, effect.key);
-    const kept = this.#tables.effects.get(name);
-    if (kept === undefined || kept.tries !== effect.tries) return false;
-    this.#tables.effects.set(name, { ...kept, dueAt: this.#now + dueInMs, leaseOwner: null });
+    const kept = this.#held(effect);
+    if (kept === null) return false;
+    const maySent = kept.maySent && (sent !== 'provably_not' || effect.maySentBefore);
+    const row = { ...kept, maySent, dueAt: this.#now + dueInMs, leaseOwner: null };
+    this.#tables.effects.set(effectName(effect.purchaseId, effect.key), row);
     this.#deps.onCommit('flushed');
     return true;
   }
 
-  async finish(id: PurchaseId, key: EffectKey): Promise<void> {
+  async keepLease(effect: LeasedEffect, leaseMs: DurationMs): Promise<boolean> {
     this.#deps.reach();
-    if (this.#tables.effects.delete(effectName(id, key))) this.#deps.onCommit('lazy');
+    const kept = this.#held(effect);
+    if (kept === null) return false;
+    this.#tables.effects.set(effectName(effect.purchaseId, effect.key), { ...kept, dueAt: this.#now + leaseMs });
+    this.#deps.onCommit('flushed');
+    return true;
+  }
+
+  async finish(id: PurchaseId, key: EffectKey, tries?: number): Promise<void> {
+    this.#deps.reach();
+    const name = effectName(id, key);
+    if (tries !== undefined && this.#tables.effects.get(name)?.tries !== tries) return;
+    if (this.#tables.effects.delete(name)) this.#deps.onCommit('lazy');
   }
 
   async effectsOf(id: PurchaseId): Promise<readonly LeasedEffect[]> {
     this.#deps.reach();
     const own = [...this.#tables.effects.values()].filter((effect) => effect.purchaseId === id);
-    return own.map((effect) => this.#leased(effect));
+    return own.map((effect) => this.#leased(effect, effect.maySent));
   }
 
   #liveWhere(isWanted: (kept: KeptPurchase) => boolean): KeptPurchase[] {

@@ -19,8 +19,8 @@ import { createChannels, createShelf, type Shelf } from './memory-shelf.ts';
 
 /** A Redis that is none: shared by the boards of several nodes. */
 export interface MemoryRedis {
-  /** The board of one node, as `createBoard` gives it. */
-  board(node: string): Board;
+  /** The board of one node, as `createBoard` gives it. `line`: how that node is connected, at once and for ever by default. */
+  board(node: string, line?: BoardLine): Board;
   /** Forgets everything, as FLUSHALL or a restart does; nodes find it with their next renewal, 5 s apart. */
   wipe(): void;
   /** False: every call is rejected with Fault `board_unreachable`, happened `no`. */
@@ -28,6 +28,13 @@ export interface MemoryRedis {
   /** The next calls are carried out, but their replies are lost: Fault, happened `unknown`. */
   cutReplies(count: number): void;
 }
+
+/** The connection of one node: its own clock, and what becomes of its calls and of the messages for it. */
+export type BoardLine = {
+  readonly clock: Clock;
+  readonly carry: <Reply>(call: () => Promise<Reply>) => Promise<Reply>;
+  readonly hear: (run: () => void) => void;
+};
 
 type Kept = {
   readonly seq: number;
@@ -53,7 +60,9 @@ type Memory = {
   readonly dialogs: Shelf<{ turn: number; body: string }>;
   readonly parts: Shelf<{ readonly total: number; readonly texts: Map<number, string> }>;
   readonly counters: Shelf<{ count: number }>;
-  readonly channels: ReturnType<typeof createChannels>;
+  readonly channels: Pick<ReturnType<typeof createChannels>, 'listen' | 'publish'>;
+  /** A new token, unlike any other. */
+  readonly newToken: () => string;
   /** Carries a call out as if over a connection. */
   readonly over: <Reply>(act: () => Reply) => Promise<Reply>;
 };
@@ -189,7 +198,8 @@ function addPart({ parts, nowMs, over }: Memory): DialogBoard['addPart'] {
 }
 
 function createDialogs(memory: Memory, isReachable: () => boolean): DialogBoard {
-  const { dialogs, texts, counters, nowMs, over } = memory;
+  const { dialogs, texts, counters, nowMs, over, newToken } = memory;
+  const doubtful = new Map<string, string>();
   /** Uses counted while the memory could not be reached: each node for itself, as the real one does. */
   const insurance = createShelf<{ count: number }>(nowMs);
   return {
@@ -204,14 +214,16 @@ function createDialogs(memory: Memory, isReachable: () => boolean): DialogBoard 
         return { kind: 'saved', turn: turnRead + 1 };
       }),
     isFirst: (account, digest, ttlMs) => {
-      // Looked at before the reply can be cut: a mark whose reply was lost is asked for again and is still the first.
+      // As over Redis: a mark whose reply was lost keeps its token, by which its maker knows it again.
       const key = `seen:${account}:${digest}`;
-      const isSeen = texts.get(key) !== undefined;
+      const token = doubtful.get(key) ?? newToken();
+      doubtful.delete(key);
       return over(() => {
-        if (!isSeen) texts.set(key, 'seen', nowMs() + ttlMs);
-        return !isSeen;
+        const before = texts.get(key);
+        if (before === undefined) texts.set(key, token, nowMs() + ttlMs);
+        return before === undefined || before === token;
       }).catch((error: unknown) => {
-        if (!isSeen) texts.delete(key);
+        if (error instanceof Fault && error.happened === 'unknown') doubtful.set(key, token);
         throw error;
       });
     },
@@ -314,13 +326,27 @@ function createPresence(memory: Memory, name: string, incarnation: string): Livi
   };
 }
 
+/** The same memory as one node reaches it: over its line. */
+function connected(server: Memory, { clock, carry, hear }: BoardLine): Memory {
+  return {
+    ...server,
+    clock,
+    over: (act) => carry(() => server.over(act)),
+    channels: {
+      publish: server.channels.publish,
+      listen: (channel, listener) => server.channels.listen(channel, (message) => hear(() => listener(message))),
+    },
+  };
+}
+
 /** A memory shared by any number of boards, on the clock handed in. Same calls, same clock: same replies. */
 export function createMemoryRedis(clock: Clock): MemoryRedis {
   const nowMs = (): number => Math.floor(clock.now());
   let isReachable = true;
   let repliesToCut = 0;
   let starts = 0;
-  const memory: Memory = {
+  let tokens = 0;
+  const server: Memory = {
     clock,
     nowMs,
     orders: createShelf<Kept>(nowMs),
@@ -329,6 +355,10 @@ export function createMemoryRedis(clock: Clock): MemoryRedis {
     parts: createShelf<{ readonly total: number; readonly texts: Map<number, string> }>(nowMs),
     counters: createShelf<{ count: number }>(nowMs),
     channels: createChannels(),
+    newToken: () => {
+      tokens += 1;
+      return `token${tokens}`;
+    },
     over: async (act) => {
       if (!isReachable) throw new Fault('board_unreachable', 'no');
       const reply = act();
@@ -337,10 +367,11 @@ export function createMemoryRedis(clock: Clock): MemoryRedis {
       throw new Fault('board_unreachable', 'unknown');
     },
   };
-  const boardOf = (node: string): Board => {
+  const boardOf = (node: string, line?: BoardLine): Board => {
     starts += 1;
+    const memory = line === undefined ? server : connected(server, line);
     const { listen } = memory.channels;
-    const rendezvous = createRendezvous({ clock, listen, maxWaiters: MOST_WAITERS });
+    const rendezvous = createRendezvous({ clock: memory.clock, listen, maxWaiters: MOST_WAITERS });
     const presence = createPresence(memory, node, `start${starts}`);
     const claim = claimOrder(memory);
     return {
@@ -365,7 +396,7 @@ export function createMemoryRedis(clock: Clock): MemoryRedis {
   return {
     board: boardOf,
     wipe: () => {
-      for (const shelf of [memory.orders, memory.texts, memory.dialogs, memory.parts, memory.counters]) shelf.clear();
+      for (const shelf of [server.orders, server.texts, server.dialogs, server.parts, server.counters]) shelf.clear();
     },
     setReachable: (reachable) => {
       isReachable = reachable;

@@ -13,7 +13,7 @@ export type KeptPurchase = {
   readonly endedAt: number | null;
 };
 /** An effect as kept. */
-export type KeptEffect = Omit<LeasedEffect, 'leaseLeftMs'> & {
+export type KeptEffect = Omit<LeasedEffect, 'leaseLeftMs' | 'maySentBefore'> & {
   readonly dueAt: number;
   readonly leaseOwner: string | null;
   readonly machineId: MachineId | null;

@@ -3,12 +3,11 @@
  */
 import { expect } from 'chai';
 import type { Applied, EventSource } from '../../src/purchase/coordinator.ts';
-import type { Effect, LeasedEffect } from '../../src/purchase/effect.ts';
+import type { Effect, HeldEffect } from '../../src/purchase/effect.ts';
 import type { ApproveAnswer } from '../../src/purchase/machine-port.ts';
 import type { Outcome, PaymentPort } from '../../src/purchase/payment-port.ts';
 import { isEnded, type Purchase } from '../../src/purchase/purchase.ts';
 import type { NoticePort } from '../../src/purchase/purchases-port.ts';
-import type { PurchaseStore } from '../../src/purchase/store-port.ts';
 import { type CarryOutDeps, createCarryOut } from '../../src/worker/carry-out.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { fakeCapabilities } from '../support/fake-wallet.ts';
@@ -28,6 +27,12 @@ export type World = {
   readonly isAsked?: boolean;
   readonly isAccepted?: boolean;
   readonly notice?: Sent;
+  /** How long the payer's number takes to be found: the look-up before each call. */
+  readonly lookUpMs?: number;
+  /** How long each answer of the wallet takes. */
+  readonly answersAfterMs?: number;
+  /** True: another node has taken the effect meanwhile. */
+  readonly isTaken?: boolean;
 };
 
 /** An outcome of the wallet. */
@@ -46,7 +51,7 @@ async function carried(
   purchase: Purchase,
   effect: Effect,
   world: World = {},
-  lease: Partial<LeasedEffect> = {},
+  lease: Partial<HeldEffect> = {},
 ): Promise<readonly string[]> {
   const did: string[] = [];
   const queries = [...(world.queries ?? [])];
@@ -54,6 +59,7 @@ async function carried(
   const call =
     (verb: string) =>
     async (command: { readonly key: string; readonly ref?: string | null }): Promise<Outcome> => {
+      await clock.advance(world.answersAfterMs ?? 0);
       did.push(`${verb} ${short(command.key)}${verb === 'reverse' ? ` ref ${command.ref}` : ''}`);
       return verb === 'query' ? (queries.shift() ?? unknown) : (world.calls ?? unknown);
     };
@@ -75,16 +81,24 @@ async function carried(
   };
   const clock = createFakeClock();
   const bare = createMemoryWorld({ clock }).store('a');
+  const msisdnOf = async (): Promise<string> => {
+    await clock.advance(world.lookUpMs ?? 0);
+    return '221771234501';
+  };
   const note = (what: string): void => {
     did.push(what);
   };
-  const store: Pick<PurchaseStore, 'openCase' | 'reschedule' | 'finish' | 'refund' | 'refundSettled'> = {
+  const store: CarryOutDeps['store'] = {
     openCase: async (_id, attention) => note(`open ${attention}`),
-    reschedule: async (_effect, ms, why) => {
-      note(`again in ${ms}: ${why}`);
+    reschedule: async (_effect, ms, why, sent) => {
+      note(`again in ${ms}: ${why}${sent === 'provably_not' ? ', unsent' : ''}`);
       return true;
     },
-    finish: async (_id, key) => note(`finish ${short(key)}`),
+    keepLease: async () => {
+      note('keep the lease');
+      return world.isTaken !== true;
+    },
+    finish: async (_id, key, tries) => note(`finish ${short(key)}${tries === undefined ? '' : ` of take ${tries}`}`),
     refund: async (commit) => {
       note(`refund ${short(commit.effect.key)}`);
       return 'recorded';
@@ -130,10 +144,11 @@ async function carried(
         return world.notice ?? { kind: 'sent' };
       },
     },
-    subscribers: { ...bare.subscribers, msisdnOf: async () => '221771234501' },
+    subscribers: { ...bare.subscribers, msisdnOf },
     languageOf: async () => null,
     keyOf,
     clock,
+    leaseMs: 15_000,
     rules,
     onTrouble: (what) => note(`trouble ${what}`),
   };
@@ -145,7 +160,9 @@ async function carried(
     effect,
     tries: 1,
     maySent: false,
+    maySentBefore: false,
     leaseLeftMs: 15_000,
+    leaseEndsAtMs: 15_000,
     ...lease,
   });
   return did;
@@ -157,7 +174,7 @@ export type Row = readonly [
   purchase: Purchase,
   effect: Effect,
   world: World,
-  lease: Partial<LeasedEffect>,
+  lease: Partial<HeldEffect>,
   did: readonly string[],
 ];
 

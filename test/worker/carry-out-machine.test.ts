@@ -38,9 +38,10 @@ describe('carrying out approve', () => {
       approve,
       { machine: { kind: 'not_here' } },
       {},
-      [a, 'again in 0: not_here'],
+      [a, 'again in 0: not_here, unsent'],
     ],
     ['sends nothing in another state', aLive('vending'), approve, {}, {}, []],
+    ['sends nothing once its lease is over', approving, approve, {}, { leaseEndsAtMs: 2999 }, []],
     ['sends nothing with less than the dispatch margin left', approving, approve, { leftMs: 2999 }, {}, []],
     [
       'sends nothing once the machine has accepted: that is recorded',
@@ -75,11 +76,23 @@ describe('carrying out query_order', () => {
   ]);
 });
 
+describe('carrying out query_order, late', () => {
+  tell([['asks nothing', aLive('in_doubt'), { kind: 'query_order' }, {}, { leaseEndsAtMs: 9999 }, []]]);
+});
+
 describe('carrying out notify', () => {
   const notify: Effect = { kind: 'notify', template: 'receipt' };
   const sent = 'send receipt to 221771234501';
   tell([
     ['is finished when the text is sent', aLive('settling'), notify, {}, {}, [sent, 'finish notify/receipt']],
+    [
+      'sends nothing once finding the payer took so long that the text could go out twice',
+      aLive('settling'),
+      notify,
+      { lookUpMs: 5001 },
+      {},
+      [],
+    ],
     [
       'comes again when the room says so',
       aLive('settling'),

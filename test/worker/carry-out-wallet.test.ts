@@ -30,7 +30,7 @@ describe('carrying out authorize', () => {
       aLive('authorizing'),
       authorize,
       { calls: done },
-      { leaseLeftMs: 11_999 },
+      { leaseEndsAtMs: 11_999 },
       [],
     ],
     ['calls nothing in another state', aLive('validating'), authorize, { calls: done }, {}, []],
@@ -61,12 +61,33 @@ describe('carrying out authorize', () => {
   ]);
 });
 
+describe('carrying out authorize, late', () => {
+  tell([
+    [
+      'calls nothing when finding the payer took so long that the call could outlive its lease',
+      aLive('authorizing'),
+      authorize,
+      { calls: done, lookUpMs: 3001 },
+      {},
+      [],
+    ],
+    [
+      'calls while the lease covers the call',
+      aLive('authorizing'),
+      authorize,
+      { calls: done, lookUpMs: 3000 },
+      {},
+      ['authorize authorize/1', 'event authorized'],
+    ],
+  ]);
+});
+
 describe('carrying out query_payment', () => {
   const asks: Outcome = { kind: 'needs_validation', ref: 'W-1', by: 'pin', triesLeft: 3, expiresInMs: 30_000 };
   const q = 'query authorize/1';
   tell([
     ['offers a definite answer', asking, query, { queries: [done] }, {}, [q, 'event authorized']],
-    ['does not begin a call that could outlive its lease', asking, query, {}, { leaseLeftMs: 9999 }, []],
+    ['does not begin a call that could outlive its lease', asking, query, {}, { leaseEndsAtMs: 9999 }, []],
     ['comes again after 1 s', asking, query, { queries: [unknown] }, {}, [q, 'event none', 'again in 1000: unknown']],
     [
       'comes again after 2, 4, 8 s',
@@ -130,7 +151,7 @@ describe('carrying out query_payment', () => {
       query,
       { queries: [declined], applied: 'already' },
       {},
-      [q, 'event authorize_declined', 'finish query_payment/1'],
+      [q, 'event authorize_declined', 'finish query_payment/1 of take 1'],
     ],
     [
       'goes on while the wallet is silent about a purchase that is over',
@@ -188,8 +209,24 @@ describe('carrying out settle', () => {
       { tries: 40 },
       ['settle settle/1', 'again in 900000: pending'],
     ],
+    [
+      'takes its lease anew before it asks what a slow refusal meant',
+      settling,
+      settle,
+      { calls: declined, queries: [declined], answersAfterMs: 6000 },
+      {},
+      ['settle settle/1', 'keep the lease', 'query settle/1', 'event settle_refused'],
+    ],
+    [
+      'leaves a slow refusal to who has taken the effect meanwhile',
+      settling,
+      settle,
+      { calls: declined, queries: [declined], answersAfterMs: 6000, isTaken: true },
+      {},
+      ['settle settle/1', 'keep the lease'],
+    ],
     ['calls nothing in another state', aLive('reversing'), settle, {}, {}, []],
-    ['does not begin a call that could outlive its lease', settling, settle, {}, { leaseLeftMs: 9999 }, []],
+    ['does not begin a call that could outlive its lease', settling, settle, {}, { leaseEndsAtMs: 9999 }, []],
   ]);
 });
 
@@ -247,8 +284,47 @@ describe('carrying out reverse', () => {
       {},
       ['query reverse/1', 'reverse reverse/2 ref W-1', 'event reversed'],
     ],
+    [
+      'takes its lease anew as often as slow answers need it',
+      reversing,
+      { ...second, n: 3 },
+      { queries: [declined, declined], calls: done, answersAfterMs: 6000 },
+      {},
+      [
+        'query reverse/1',
+        'keep the lease',
+        'query reverse/2',
+        'keep the lease',
+        'reverse reverse/3 ref W-1',
+        'event reversed',
+      ],
+    ],
+    [
+      'asks nothing more once another node has taken the effect',
+      reversing,
+      { ...second, n: 3 },
+      { queries: [declined], answersAfterMs: 6000, isTaken: true },
+      {},
+      ['query reverse/1', 'keep the lease'],
+    ],
+    [
+      'gives nothing back once another node has taken the effect',
+      reversing,
+      second,
+      { queries: [declined], calls: done, answersAfterMs: 6000, isTaken: true },
+      {},
+      ['query reverse/1', 'keep the lease'],
+    ],
+    [
+      'leaves a slow refusal to who has taken the effect meanwhile',
+      reversing,
+      first,
+      { calls: declined, queries: [declined], answersAfterMs: 6000, isTaken: true },
+      {},
+      ['reverse reverse/1 ref W-1', 'keep the lease'],
+    ],
     ['calls nothing in another state', aLive('settling'), first, {}, {}, []],
-    ['does not begin a call that could outlive its lease', reversing, first, {}, { leaseLeftMs: 9999 }, []],
+    ['does not begin a call that could outlive its lease', reversing, first, {}, { leaseEndsAtMs: 9999 }, []],
   ]);
 });
 
@@ -295,6 +371,29 @@ describe('carrying out refund', () => {
       {},
       ['query authorize/1', 'reverse refund/1 ref null', 'refunded 1'],
     ],
-    ['does not begin a call that could outlive its lease', anEnded('completed'), whole, {}, { leaseLeftMs: 9999 }, []],
+    [
+      'gives nothing back once another node has taken the effect',
+      anEnded('declined'),
+      whole,
+      { queries: [done], calls: done, answersAfterMs: 6000, isTaken: true },
+      {},
+      ['query authorize/1', 'keep the lease'],
+    ],
+    [
+      'leaves an answer that proves nothing to who has taken the effect meanwhile',
+      anEnded('completed'),
+      whole,
+      { calls: { kind: 'unknown', cause: 'status' }, answersAfterMs: 6000, isTaken: true },
+      {},
+      ['reverse refund/1 ref W-1', 'keep the lease'],
+    ],
+    [
+      'does not begin a call that could outlive its lease',
+      anEnded('completed'),
+      whole,
+      {},
+      { leaseEndsAtMs: 9999 },
+      [],
+    ],
   ]);
 });

@@ -8,7 +8,7 @@ import { createFakeClock } from '../support/fake-clock.ts';
 import { createMemoryWorld } from '../support/memory-store.ts';
 import { aPurchase, aRegistry, aRegistryMachine, authorizedOf, beginOf, effectRow } from '../support/store-builders.ts';
 
-async function bench(fail: () => void = () => undefined) {
+async function bench(fail: () => void | 'busy' = () => undefined) {
   const clock = createFakeClock();
   const world = createMemoryWorld({ clock });
   await world.store('a').applyRegistry(aRegistry([aRegistryMachine('M-4567', '4567'), aRegistryMachine('M-1', '1')]));
@@ -23,7 +23,9 @@ async function bench(fail: () => void = () => undefined) {
         const loaded = await purchases.load(id);
         if (loaded === null) return { kind: 'no_purchase' };
         events.push(typeof source === 'function' ? source(loaded) : source);
-        fail();
+        if (fail() === 'busy') return { kind: 'busy' };
+        // Decided, as it would be: with a new deadline.
+        await purchases.putOffDeadline(id, loaded.purchase.version, 60_000);
         return { kind: 'already', loaded };
       },
       isAccepted: (id: string) => accepted.has(id),
@@ -40,7 +42,10 @@ async function bench(fail: () => void = () => undefined) {
     await purchases.commit(authorizedOf(purchase, { planned: [approve], deadline: 'keep' }));
     return purchase;
   };
-  return { clock, world, purchases, worker, events, troubles, approving, accepted };
+  const manyPassed = async (count: number): Promise<void> => {
+    for (let n = 0; n < count; n += 1) await purchases.begin(beginOf(aPurchase({ orderSeq: 1000 + n })));
+  };
+  return { clock, world, purchases, worker, events, troubles, approving, accepted, manyPassed };
 }
 
 describe('the deadline worker', () => {
@@ -127,6 +132,32 @@ describe('the deadline worker', () => {
     ]);
     await clock.advance(60_000);
     expect((await purchases.pastDeadline(9)).length).to.equal(2);
+  });
+
+  it('decides all that have passed in one look, at most fifty at once', async () => {
+    const { clock, purchases, worker, events, manyPassed } = await bench();
+    await manyPassed(160);
+    await clock.advance(60_000);
+    await worker.look();
+    expect([events.length, (await purchases.pastDeadline(999)).length]).to.deep.equal([160, 0]);
+  });
+
+  it('looks no more in this round for what it could not decide', async () => {
+    const { clock, worker, events, manyPassed } = await bench(() => {
+      throw new Fault('journal_busy', 'no');
+    });
+    await manyPassed(160);
+    await clock.advance(60_000);
+    await worker.look();
+    expect(events.length).to.equal(50);
+  });
+
+  it('leaves what was busy to the next look', async () => {
+    const { clock, worker, events, manyPassed } = await bench(() => 'busy');
+    await manyPassed(60);
+    await clock.advance(60_000);
+    await worker.look();
+    expect(events.length).to.equal(50);
   });
 
   it('goes on when the journal is away for a while', async () => {

@@ -1,71 +1,10 @@
 import { expect } from 'chai';
-import type { Effect, LeasedEffect } from '../../src/purchase/effect.ts';
-import type { Loaded, PurchaseStore } from '../../src/purchase/store-port.ts';
+import type { Effect } from '../../src/purchase/effect.ts';
 import { Fault } from '../../src/result.ts';
-import { type CarryOut, createEffectWorker, type EffectWorker } from '../../src/worker/effect-worker.ts';
-import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
-import { createMemoryWorld, type MemoryWorld } from '../support/memory-store.ts';
-import { aPurchase, aRegistry, beginOf, commitOf, effectRow, moved } from '../support/store-builders.ts';
+import { pause } from '../../src/time.ts';
+import { commitOf, effectRow, moved } from '../support/store-builders.ts';
 
-const LEASE_MS = 15_000;
-
-type Bench = {
-  readonly clock: FakeClock;
-  readonly world: MemoryWorld;
-  readonly purchases: PurchaseStore;
-  readonly worker: EffectWorker;
-  readonly seen: string[];
-  readonly troubles: string[];
-  readonly reads: string[];
-  held: readonly string[];
-};
-
-/** A worker of node `b` that notes what it is given, and then does as it is told. */
-async function bench(act: CarryOut = async () => undefined, held: readonly string[] = []): Promise<Bench> {
-  const clock = createFakeClock();
-  const world = createMemoryWorld({ clock, leaseMs: LEASE_MS });
-  await world.store('a').applyRegistry(aRegistry());
-  const { purchases } = world.store('b');
-  const seen: string[] = [];
-  const troubles: string[] = [];
-  const reads: string[] = [];
-  const own = { held };
-  const read =
-    (how: string) =>
-    async (id: string): Promise<Loaded | null> => {
-      reads.push(how);
-      return purchases.load(id);
-    };
-  const worker = createEffectWorker({
-    store: purchases,
-    coordinator: { load: read('load'), reload: read('reload') },
-    machines: { heldMachines: () => own.held },
-    carryOut: async (loaded, effect) => {
-      seen.push(`${effect.effect.kind} ${effect.tries}`);
-      await act(loaded, effect);
-    },
-    clock,
-    leaseMs: LEASE_MS,
-    pollMs: 2000,
-    random: () => 0.5,
-    onTrouble: (what) => troubles.push(what),
-  });
-  return { clock, world, purchases, worker, seen, troubles, reads, ...own };
-}
-
-/** A purchase that node `a` began, and died with. */
-async function abandoned({ world }: Bench, effect: Effect = { kind: 'query_payment' }, isOwn = true): Promise<Loaded> {
-  const purchase = aPurchase();
-  await world.store('a').purchases.begin(beginOf(purchase, { effects: [effectRow(purchase.id, effect, { isOwn })] }));
-  return { purchase, leftMs: 60_000, sinceConfirmedMs: 0, sinceEndedMs: null };
-}
-
-function ownOf({ purchase }: Loaded, effect: Effect): LeasedEffect {
-  const { key } = effectRow(purchase.id, effect);
-  return { purchaseId: purchase.id, key, effect, tries: 1, maySent: false, leaseLeftMs: LEASE_MS };
-}
-
-const query: Effect = { kind: 'query_payment' };
+import { abandoned, bench, LEASE_MS, ownOf, query } from './effect-bench.ts';
 
 describe('the effect worker', () => {
   it('carries out its own effects at once, without polling or reading', async () => {
@@ -274,6 +213,34 @@ describe('the effect worker', () => {
     const before = hasStopped;
     await one.clock.advance(1);
     expect([before, hasStopped]).to.deep.equal([false, true]);
+  });
+
+  it('takes nothing for a machine that is not held here', async () => {
+    const one = await bench();
+    await abandoned(one, { kind: 'query_order' }, false);
+    one.ready.clear();
+    one.worker.machineReady('M-4567');
+    await one.clock.settle();
+    const before = [...one.seen];
+    one.ready.add('M-4567');
+    one.worker.machineReady('M-4567');
+    await one.clock.settle();
+    expect([before, one.seen]).to.deep.equal([[], ['query_order 1']]);
+  });
+
+  it('counts its lease from before the statement that takes it', async () => {
+    const ends: number[] = [];
+    const one = await bench(async (_loaded, { leaseEndsAtMs }) => void ends.push(leaseEndsAtMs));
+    await abandoned(one, query, false);
+    const takeDue = one.purchases.takeDue.bind(one.purchases);
+    one.purchases.takeDue = async (...how) => {
+      const taken = await takeDue(...how);
+      await pause(one.clock, 700);
+      return taken;
+    };
+    one.worker.start();
+    await one.clock.advance(2700);
+    expect(ends).to.deep.equal([2000 + LEASE_MS]);
   });
 
   it('takes nothing while five hundred are running', async () => {

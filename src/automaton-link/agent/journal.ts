@@ -103,6 +103,8 @@ function readLines(text: string): Line[] {
 export class Journal {
   readonly #file: JournalFile;
   readonly #orders = new Map<number, OrderRecord>();
+  /** Those of them with an unacknowledged statement. */
+  readonly #owed = new Map<number, OrderRecord>();
   #firstSeq = 1;
   #highWater = 0;
   #lineCount = 0;
@@ -148,7 +150,7 @@ export class Journal {
 
   /** Orders with an unacknowledged statement, oldest first. */
   owed(): OrderRecord[] {
-    return [...this.#orders.values()].filter(({ isOwed }) => isOwed).sort((one, other) => one.seq - other.seq);
+    return [...this.#owed.values()].sort((one, other) => one.seq - other.seq);
   }
 
   /** Orders that have not come to an end, oldest first. */
@@ -233,7 +235,7 @@ export class Journal {
       this.#firstSeq = content.firstSeq;
       this.#highWater = Math.max(this.#highWater, content.highWater);
       for (const [orderSeq, { outcome, approval }] of this.#orders) {
-        if (orderSeq < this.#firstSeq && outcome === null && approval === null) this.#orders.delete(orderSeq);
+        if (orderSeq < this.#firstSeq && outcome === null && approval === null) this.#drop(orderSeq);
       }
       return;
     }
@@ -241,14 +243,22 @@ export class Journal {
       const { t: _, ...order } = content;
       const fresh = { approval: null, outcome: null, closed: null, isOwed: false } as const;
       this.#orders.set(order.seq, { ...order, ...fresh, state: 'waiting' });
+      this.#owed.delete(order.seq);
       this.#highWater = Math.max(this.#highWater, order.seq);
       return;
     }
     const record = this.#orders.get(content.seq);
     // Only a header can have dropped it meanwhile.
     if (record === undefined) return;
-    this.#orders.delete(content.seq);
-    this.#orders.set(content.seq, applied(record, content));
+    const next = applied(record, content);
+    this.#drop(content.seq);
+    this.#orders.set(content.seq, next);
+    if (next.isOwed) this.#owed.set(content.seq, next);
+  }
+
+  #drop(orderSeq: number): void {
+    this.#orders.delete(orderSeq);
+    this.#owed.delete(orderSeq);
   }
 
   #compact(): void {
@@ -256,7 +266,7 @@ export class Journal {
       ({ isOwed, closed, outcome }) => !isOwed && (closed !== null || outcome !== null),
     );
     // The map is in order of the last change: what was acknowledged first goes first.
-    for (const { seq: orderSeq } of acked.slice(0, Math.max(0, acked.length - maxAcked))) this.#orders.delete(orderSeq);
+    for (const { seq: orderSeq } of acked.slice(0, Math.max(0, acked.length - maxAcked))) this.#drop(orderSeq);
     const lines: Line[] = [{ t: 'H', firstSeq: this.#firstSeq, highWater: this.#highWater }];
     for (const record of this.#orders.values()) lines.push(...linesOf(record));
     try {

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import type { Directory, RegisteredMachine } from '../../purchase/store-port.ts';
 import { ok, type Result, refuse } from '../../result.ts';
 import type { Clock } from '../../time.ts';
@@ -12,6 +12,7 @@ import { maxFrameBytes } from '../frame.ts';
 import { subprotocol } from '../messages.ts';
 import type { LinkLog, MachineLinkConfig } from './link-config.ts';
 import { isRegisteredMac, machineKeyMac } from './machine-key.ts';
+import { type MachineSocket, machineSocketOf } from './machine-socket.ts';
 import { Rate } from './rate.ts';
 
 /** An upgrade that was refused, for the console. */
@@ -32,7 +33,7 @@ export type LinkServerDeps = {
   readonly log: LinkLog;
   readonly onRefused: (refused: RefusedUpgrade) => void;
   /** A machine has shown its key and its socket is open. `mac`: of the key it used. */
-  readonly onSocket: (socket: WebSocket, machine: RegisteredMachine, mac: string) => void;
+  readonly onSocket: (socket: MachineSocket, machine: RegisteredMachine, mac: string) => void;
 };
 
 /** The door. */
@@ -42,6 +43,9 @@ export type LinkServer = {
   /** No new sockets: 503 from now on. */
   close(): void;
 };
+
+/** Makes the door of a link: `createLinkServer`, or a simulation's. */
+export type OpenDoor = (deps: LinkServerDeps) => LinkServer;
 
 type Refusal = { readonly status: RefusedUpgrade['status']; readonly reason: string; readonly retryAfterS?: number };
 type Claim = { readonly machineId: string; readonly key: string };
@@ -154,7 +158,7 @@ class Door implements LinkServer {
       opened.once('close', () => {
         this.#openCount -= 1;
       });
-      this.#deps.onSocket(opened, judged.value.machine, judged.value.mac);
+      this.#deps.onSocket(machineSocketOf(opened), judged.value.machine, judged.value.mac);
     });
   }
 

@@ -94,6 +94,7 @@ async function takeOrder(
   call: RequestCall,
   once: Once,
 ): Promise<void> {
+  const heardAtMs = deps.clock.now();
   // The first request may come right behind `hello`.
   await connection.greeting;
   if (!connection.isReady) throw new Fault('not_greeted', 'no');
@@ -106,7 +107,13 @@ async function takeOrder(
   const { orderSeq } = call.content;
   const reply = await takeRequest(
     { ...deps, newOrderId: () => newOrderId(deps.clock.wall(), deps.random) },
-    { machine, request: call.content, seqFloor: connection.seqFloor, deliveryMs: connection.deliveryMs },
+    {
+      machine,
+      request: call.content,
+      sinceHeardMs: () => deps.clock.now() - heardAtMs,
+      seqFloor: connection.seqFloor,
+      deliveryMs: connection.deliveryMs,
+    },
   );
   if (isWaiting(reply)) {
     connection.seqFloor = Math.max(connection.seqFloor, orderSeq);

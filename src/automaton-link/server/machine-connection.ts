@@ -1,13 +1,13 @@
 /**
  * One socket of one machine: its order of speaking, its rates, its pings, its end.
  */
-import type { RawData, WebSocket } from 'ws';
 import type { RegisteredMachine } from '../../purchase/store-port.ts';
 import type { CancelTimer, Clock, DurationMs } from '../../time.ts';
-import { type Answer, type CallOptions, Exchange, type IncomingCall } from '../exchange.ts';
+import { type Answer, type CallOptions, type Content, Exchange, type IncomingCall } from '../exchange.ts';
 import { decodeFrame, encodeError } from '../frame.ts';
-import { type CallOf, isMachineAction, type MachineAction, type ServerAction } from '../messages.ts';
+import { isMachineAction, type MachineAction, type ServerAction } from '../messages.ts';
 import type { LinkLog, MachineLinkConfig } from './link-config.ts';
+import type { MachineSocket } from './machine-socket.ts';
 import type { Rate } from './rate.ts';
 
 /** Frames that are none, before the connection is closed as broken. */
@@ -27,7 +27,7 @@ export type ConnectionDeps = {
   readonly config: MachineLinkConfig;
   readonly clock: Clock;
   readonly log: LinkLog;
-  readonly socket: WebSocket;
+  readonly socket: MachineSocket;
   /** Name of this socket among all of all nodes. */
   readonly name: string;
   readonly machine: RegisteredMachine;
@@ -86,11 +86,13 @@ export class MachineConnection {
       retryMs: deps.config.retryMs,
     });
     this.#stopHello = deps.clock.after(deps.config.helloMs, () => this.close(4004));
-    deps.socket.on('message', (raw, isBinary) => this.#read(raw, isBinary));
-    deps.socket.on('pong', () => this.#stopPong());
-    // ws reports broken and too long frames here and closes with 1002, 1007 or 1009 by itself.
-    deps.socket.on('error', (error) => deps.log.warn('link_socket_error', { ...this.#names(), error: error.message }));
-    deps.socket.on('close', (code) => this.#finish(code));
+    deps.socket.listen({
+      onText: (text) => this.#read(text),
+      onBinary: () => this.close(1003),
+      onPong: () => this.#stopPong(),
+      onError: (error) => deps.log.warn('link_socket_error', { ...this.#names(), error: error.message }),
+      onClosed: (code) => this.#finish(code),
+    });
     this.#planPing();
   }
 
@@ -136,7 +138,7 @@ export class MachineConnection {
   }
 
   /** Calls the machine; `unsent` before `hello` and after the end. */
-  call<A extends ServerAction>(action: A, content: CallOf<A>, options: CallOptions<A>): Promise<Answer<A>> {
+  call<A extends ServerAction>(action: A, content: Content<A>, options: CallOptions<A>): Promise<Answer<A>> {
     if (this.#stage !== 'ready') return Promise.resolve({ kind: 'unsent' });
     return this.#exchange.call(action, content, options);
   }
@@ -162,8 +164,8 @@ export class MachineConnection {
 
   #send(text: string): void {
     const { socket } = this.#deps;
-    if (socket.readyState !== socket.OPEN) return;
-    if (socket.bufferedAmount > maxUnsentBytes) {
+    if (!socket.isOpen) return;
+    if (socket.unsentBytes > maxUnsentBytes) {
       this.#deps.log.warn('link_not_read', this.#names());
       socket.terminate();
       return;
@@ -172,13 +174,8 @@ export class MachineConnection {
     socket.send(text);
   }
 
-  #read(raw: RawData, isBinary: boolean): void {
+  #read(text: string): void {
     if (this.#stage === 'closing') return;
-    if (isBinary || !Buffer.isBuffer(raw)) {
-      this.close(1003);
-      return;
-    }
-    const text = raw.toString('utf8');
     this.#deps.onFrame({ machineId: this.machine.machineId, to: 'server', text });
     const waitMs = this.#deps.calls.take(this.machine.machineId);
     if (waitMs > 0 && this.#isRefusedByRate(text, waitMs)) return;
@@ -242,7 +239,7 @@ export class MachineConnection {
     if (this.#isClosed) return;
     const { config, clock, socket } = this.#deps;
     this.#stopPing = clock.after(this.#orderInPlay === null ? config.idlePingMs : config.pingMs, () => {
-      if (socket.readyState !== socket.OPEN) return;
+      if (!socket.isOpen) return;
       socket.ping();
       this.#stopPong();
       this.#stopPong = clock.after(config.pongMs, () => {

@@ -9,9 +9,10 @@ import type { Presence } from '../../purchase/order-board-port.ts';
 import type { Order } from '../../purchase/purchase.ts';
 import { type DurationMs, pause } from '../../time.ts';
 import type { Answer } from '../exchange.ts';
+import type { CallOf } from '../messages.ts';
 import { followUp, type GreetDeps, greet, queryOrders } from './greeting.ts';
 import { checkDisplayText } from './link-config.ts';
-import { createLinkServer, type LinkServer, type RefusedUpgrade } from './link-server.ts';
+import { createLinkServer, type LinkServer, type OpenDoor, type RefusedUpgrade } from './link-server.ts';
 import { answerCall, type CallEvents, closeOnBoard, namesOf, type Once, refuseDraining } from './machine-calls.ts';
 import { type MachineCall, MachineConnection } from './machine-connection.ts';
 import { Rate } from './rate.ts';
@@ -35,6 +36,8 @@ export type MachineLinkDeps = GreetDeps & {
   /** Under which machine keys are hashed. */
   readonly serverSecret: string;
   readonly onLateAnswer: (late: LateAnswer) => void;
+  /** How machines come in; by WebSocket when left out. */
+  readonly openDoor?: OpenDoor;
   readonly onRejected?: (refused: RefusedUpgrade) => void;
   /** Each frame in and out, for narration and tests. */
   readonly onFrame?: (frame: { machineId: string; to: 'machine' | 'server'; text: string }) => void;
@@ -81,7 +84,7 @@ class Link implements MachineLink, MachinePort {
   /** Every socket, the replaced ones included, until it has closed. */
   readonly #sockets = new Set<MachineConnection>();
   readonly #running = new Set<Promise<void>>();
-  /** Cut short when the repeated `vend.request` has come. */
+  /** Cut short, once, when the repeated `vend.request` has come. */
   readonly #settling = new WeakMap<MachineConnection, AbortController>();
   readonly #events: CallEvents;
   #isDraining = false;
@@ -91,7 +94,7 @@ class Link implements MachineLink, MachinePort {
     this.#deps = deps;
     this.#calls = new Rate(deps.clock, deps.config.callsPerSecond, 1_000);
     this.#requests = new Rate(deps.clock, deps.config.requestsPerMinute, 60_000);
-    this.#door = createLinkServer({
+    this.#door = (deps.openDoor ?? createLinkServer)({
       config: deps.config,
       clock: deps.clock,
       directory: deps.directory,
@@ -120,7 +123,7 @@ class Link implements MachineLink, MachinePort {
     });
     this.#events = {
       greet: (connection, call, once) => this.#greet(connection, call, once),
-      settled: (connection) => this.#settling.get(connection)?.abort(),
+      settled: (connection) => this.#settle(connection),
     };
     deps.presence.onWiped(() => this.#run('repeat_orders', this.#askForOrders()));
   }
@@ -163,26 +166,28 @@ class Link implements MachineLink, MachinePort {
   }): Promise<ApproveAnswer> {
     const { order, approvalId } = command;
     const connection = this.#connections.get(order.machineId);
-    const validMs = Math.min(longestValidMs, Math.floor(command.validMs));
-    if (connection === undefined || validMs < 1) return { kind: 'not_here' };
-    const answer = await connection.call(
-      'vend.approve',
-      {
+    if (connection === undefined) return { kind: 'not_here' };
+    const askedAtMs = this.#deps.clock.now();
+    // It may wait behind another call: the machine is told what is left when it is written, and nothing once that is over.
+    const content = (): CallOf<'vend.approve'> | null => {
+      const validMs = Math.floor(command.validMs - (this.#deps.clock.now() - askedAtMs));
+      if (validMs < 1) return null;
+      return {
         orderSeq: order.orderSeq,
         orderId: order.orderId,
         approvalId,
         amount: order.price.minor,
         currency: order.price.currency,
         item: order.item,
-        validMs,
-      },
-      {
-        answerMs: this.#deps.config.approveAnswerMs,
-        isUrgent: true,
-        replaces: `approve ${order.orderSeq}`,
-        onLate: (late) => this.#takeLate(connection, order, approvalId, late),
-      },
-    );
+        validMs: Math.min(longestValidMs, validMs),
+      };
+    };
+    const answer = await connection.call('vend.approve', content, {
+      answerMs: this.#deps.config.approveAnswerMs,
+      isUrgent: true,
+      replaces: `approve ${order.orderSeq}`,
+      onLate: (late) => this.#takeLate(connection, order, approvalId, late),
+    });
     const known = approveAnswerOf(answer);
     this.#noteAnswer(connection, order, known);
     return known;
@@ -243,10 +248,15 @@ class Link implements MachineLink, MachinePort {
     }
   }
 
+  #settle(connection: MachineConnection): void {
+    this.#settling.get(connection)?.abort();
+    this.#settling.delete(connection);
+  }
+
   #forget(connection: MachineConnection): void {
     const { machineId } = connection.machine;
     this.#sockets.delete(connection);
-    this.#settling.get(connection)?.abort();
+    this.#settle(connection);
     if (this.#connections.get(machineId) !== connection) return;
     this.#connections.delete(machineId);
     this.#run('leave', this.#deps.presence.leave(machineId, connection.name));

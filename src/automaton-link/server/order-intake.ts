@@ -25,6 +25,8 @@ type Denial = Extract<ResultOf<'vend.request'>, { status: 'denied' }>['reason'];
 export type Intake = {
   readonly machine: RegisteredMachine;
   readonly request: CallOf<'vend.request'>;
+  /** Since the request was heard: the machine's time runs on while it is looked at. */
+  readonly sinceHeardMs: () => DurationMs;
   /** Highest order number that this connection has heard of; nothing needs to be looked up above it. */
   readonly seqFloor: number;
   readonly deliveryMs: DurationMs;
@@ -148,7 +150,7 @@ export async function takeRequest(deps: IntakeDeps, intake: Intake): Promise<Rep
   if (isNew && request.orderSeq <= known.usedUpTo) return staleSeq(known.usedUpTo);
   const order = await orderOf(deps, intake, known);
   if (!order.ok) return denied(order.refusal);
-  const waitMs = request.maxWaitMs - request.ageMs - deps.config.marginMs;
+  const waitMs = request.maxWaitMs - request.ageMs - intake.sinceHeardMs() - deps.config.marginMs;
   if (isNew && waitMs <= deps.config.cutoffMs) return denied('wait_too_short');
   const placed = await deps.board.place({
     machineId: machine.machineId,
