@@ -43,6 +43,8 @@ export type MachineOptions = {
   readonly timers?: Partial<AgentTimers>;
   readonly deliveryTakesMs?: DurationMs;
   readonly dial?: Dial;
+  /** 0 to below 1; the machine's own chance when left out. */
+  readonly random?: () => number;
   /** Another journal than the file in the folder: a disk that fails, for tests. */
   readonly openJournal?: () => JournalFile;
   readonly onFrame?: (frame: { to: 'server' | 'machine'; text: string }) => void;
@@ -108,7 +110,7 @@ export class SimulatedMachine {
       journalFile: this.#journalFile(),
       clock: this.clock,
       dial: this.#link.dial,
-      random: Math.random,
+      random: this.#options.random ?? Math.random,
       newId: randomUUID,
       log: this.#options.log ?? silentLog,
       onFrame: (frame) => this.#options.onFrame?.(frame),

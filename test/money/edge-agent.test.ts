@@ -1,9 +1,11 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { SimulatedMachine } from '../../simulators/machine.ts';
-import { approval, machineOnDisk } from '../automaton-link/support/agent-bench.ts';
+import { agentBench, approval, machineOnDisk } from '../automaton-link/support/agent-bench.ts';
 import { settle, until } from '../automaton-link/support/link-world.ts';
 import { PowerDisk } from '../automaton-link/support/power-file.ts';
-import { RawServer } from '../automaton-link/support/raw-server.ts';
+import { floorReply, RawServer } from '../automaton-link/support/raw-server.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 
 /** The flush of `D`: after the boot's replacement, and `W` and `A` with their flushes. */
@@ -53,5 +55,26 @@ describe('a machine whose disk fails right before the go-ahead', () => {
 
   it('takes no further order until then', () => {
     expect(machine.status().agent?.outOfOrder).to.equal('storage');
+  });
+});
+
+describe('a machine whose first journal was lost right after its first delivery', () => {
+  const bench = agentBench();
+
+  it('does not deliver again for an approval that is still on its way', async () => {
+    const { server } = bench;
+    await bench.waiting();
+    await bench.approve();
+    await bench.pass(3_000);
+    expect(bench.machine.hardware.goAheads).to.equal(1);
+    bench.machine.powerCut();
+    rmSync(join(bench.folder, 'machine-1.journal'));
+    // The next customer chooses the same before the link is up; the server knows of one order of this machine.
+    server.replies.set('hello', floorReply(1));
+    bench.machine = bench.make({ random: () => 0.5 });
+    await bench.machine.powerOn();
+    bench.machine.select(7);
+    await server.called('vend.request', 2);
+    expect((await bench.approve())[2]).to.deep.equal({ status: 'rejected', reason: 'unknown_order' });
   });
 });

@@ -12,6 +12,11 @@ import { OrderDesk, type OutOfOrder } from './order-desk.ts';
 import { Speaker } from './speaker.ts';
 import type { HardwareInfo, VendingHardware } from './vending-hardware.ts';
 
+/**
+ * A new journal begins at a number drawn below this one. Counted from 1 it could, before it hears the server's floor, mint
+ * a number that the journal before it has delivered, and an approval still on its way would be accepted a second time.
+ */
+const firstNumbers = 1_048_576;
 /** Orders named in `hello`, the newest. */
 const maxOpen = 16;
 
@@ -22,7 +27,7 @@ export type AgentDeps = {
   readonly journalFile: JournalFile;
   readonly clock: Clock;
   readonly dial: Dial;
-  /** 0 to below 1, for jitter. */
+  /** 0 to below 1, for jitter and for the first number of a new journal. */
   readonly random: () => number;
   /** Unique names of at most 36 characters, for msgIds and the bootId. */
   readonly newId: () => string;
@@ -106,6 +111,7 @@ class MachineAgent implements Agent {
       journal: this.#journal,
       desk: this.#desk,
     });
+    if (this.#journal.isNew) this.#beginJournal();
     this.#desk.applyBootRules();
   }
 
@@ -152,6 +158,12 @@ class MachineAgent implements Agent {
     this.#desk.end();
     this.#speaker.end();
     this.#session.end(isGraceful);
+  }
+
+  #beginJournal(): void {
+    const floor = Math.floor(this.#deps.random() * firstNumbers);
+    this.#journal.startAbove(floor);
+    this.#deps.log.note('journal_begun', { above: floor });
   }
 
   #goOn(isBeginning: boolean): void {

@@ -195,6 +195,11 @@ export class Journal {
     if (this.#lineCount > maxLines) this.#compact();
   }
 
+  /** Nothing was ever written: the machine is new, or its journal was lost or replaced. */
+  get isNew(): boolean {
+    return this.#highWater === 0;
+  }
+
   /** Numbers up to this one are used; none of them will be minted any more. */
   raise(highWater: number): void {
     if (highWater > this.#highWater) this.#write({ t: 'H', firstSeq: this.#firstSeq, highWater }, true);

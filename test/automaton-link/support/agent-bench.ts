@@ -32,6 +32,7 @@ export function machineOnDisk(server: RawServer, clock: FakeClock, disk: PowerDi
     currency: 'XOF',
     goods: [{ item: 7, name: 'Water', price: 500n, stock: 9 }],
     clock,
+    random: () => 0,
     openJournal: () => disk.powerOn(),
   });
 }
@@ -73,6 +74,7 @@ export class AgentBench {
       url: this.server.url,
       folder: this.folder,
       currency: 'XOF',
+      random: () => 0,
       goods: [
         { item: 7, name: 'Water', price: 500n, stock: 500 },
         { item: 8, name: 'Juice', price: 700n, stock: 500 },

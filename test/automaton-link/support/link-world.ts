@@ -221,6 +221,7 @@ export async function openWorld(
           { item: 10, name: 'Unpriced', price: null, stock: 9 },
         ],
         clock,
+        random: () => 0,
         ...over,
       });
       made.push(machine);
