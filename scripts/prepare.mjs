@@ -1,7 +1,8 @@
 /**
- * What `npm run demo`, `npm test` and `npm run check` start: brings what is missing, then runs the command.
+ * What `npm run demo`, `npm test`, `npm run check` and `npm run simulate` start: brings what is missing, then runs the
+ * command.
  *
- *   node scripts/prepare.mjs demo|test|check [arguments of the command]
+ *   node scripts/prepare.mjs demo|test|check|simulate [arguments of the command]
  *
  * Plain Node without packages, since it runs before they are installed; syntax that old versions read, so that they can
  * say what they lack.
@@ -46,7 +47,7 @@ async function prepare(command) {
   if (command === 'check') return;
   const { buildIfNeeded } = await import('./build.mjs');
   await step('build', buildIfNeeded);
-  await step('redis', findRedisProgram);
+  if (command !== 'simulate') await step('redis', findRedisProgram);
 }
 
 /** The demo runs in this very process: no layer between the person's Ctrl-C and it. */
@@ -58,12 +59,21 @@ async function runDemo(given) {
   await import(pathToFileURL(program).href);
 }
 
+/** Likewise in this process; it sets the exit code itself. */
+async function runSimulation(given) {
+  const program = join(checkout, 'dist', 'test', 'simulation', 'main.js');
+  onOrphaned(() => process.kill(process.pid, 'SIGTERM'));
+  process.argv = [process.execPath, program, ...given];
+  await import(pathToFileURL(program).href);
+}
+
 async function main([command, ...given]) {
-  if (!['demo', 'test', 'check'].includes(command)) {
-    throw new Stop('usage: node scripts/prepare.mjs demo|test|check [arguments]', 64);
+  if (!['demo', 'test', 'check', 'simulate'].includes(command)) {
+    throw new Stop('usage: node scripts/prepare.mjs demo|test|check|simulate [arguments]', 64);
   }
   await withCheckoutLock(() => prepare(command));
   if (command === 'demo') await runDemo(given);
+  else if (command === 'simulate') await runSimulation(given);
   else if (command === 'test') process.exitCode = await (await import('./test-run.mjs')).runTests(given);
   else process.exitCode = await (await import('./check-run.mjs')).runChecks(given);
 }

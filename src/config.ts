@@ -246,6 +246,23 @@ export function loadCentreConfig(
   });
 }
 
+/** Logins of the centre's ledger, of which `relais audit` takes the one that can do less. */
+const ledgerSchema = z.looseObject({
+  databaseUrl: databaseUrl.nullable().default(null),
+  appDatabaseUrl: databaseUrl.nullable().default(null),
+});
+
+/** Where the built-in centre's ledger is, when the section `centre` says so; null when it does not. For reading only. */
+export function loadLedgerUrl(
+  files: readonly string[],
+  given: Variables = process.env,
+): Result<string | null, ConfigRefusal> {
+  const { settings, problems } = gather(files, given, shapeOf());
+  const form = z.object({ centre: ledgerSchema.prefault({}) });
+  const loaded = checked({ form, settings: { centre: settings['centre'] }, found: problems, across: () => [] });
+  return loaded.ok ? ok(loaded.value.centre.appDatabaseUrl ?? loaded.value.centre.databaseUrl) : loaded;
+}
+
 /** Checks settings made by a program, tests and the demo, by the same schema. */
 export function checkConfig(settings: ConfigInput): Result<Config, ConfigRefusal> {
   return checked({ form: schema, settings, found: [], across: disagreements });

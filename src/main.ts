@@ -8,6 +8,8 @@ import { Command, Option } from 'commander';
 import { configurationEnd, reportCheck } from './cli/config-check.ts';
 import { endingOf } from './cli/ending.ts';
 import { CommandEnd, exitCodes, say } from './cli/exit.ts';
+import type { ActName } from './cli/purchases.ts';
+import type { PeopleDesk } from './composition/people.ts';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
 
@@ -35,8 +37,13 @@ async function loadedConfig(files: readonly string[]): Promise<Config> {
 }
 
 /** Whatever nobody caught ends the process, whose supervisor starts it again; by the log, so that numbers are masked. */
-function endOnBug(log: Log): void {
+async function endOnBug(log: Log): Promise<void> {
+  const { isEscapedDriverFault } = await import('./store/driver-faults.ts');
   process.on('uncaughtException', (error) => {
+    if (isEscapedDriverFault(error)) {
+      log.warn('database_connection_broke', {});
+      return;
+    }
     log.error('bug', {}, error);
     process.exit(exitCodes.bug);
   });
@@ -52,7 +59,7 @@ async function serveCommand(options: KeepOptions): Promise<void> {
   const { start } = await import('./composition/start.ts');
   const { privateEngines } = await import('./composition/private-engines.ts');
   const log = createLog(config.log.level, { node: config.node });
-  endOnBug(log);
+  await endOnBug(log);
   await serve(async () => {
     const engines = await privateEngines({ config, needs: ['database', 'redis'], keep: options.keep, say });
     const running = await start(config, { log, ...engines.addresses }).catch(async (error: unknown) => {
@@ -85,7 +92,7 @@ async function centreCommand(options: ConfigOptions): Promise<void> {
   const { startCentre } = await import('./payment/centre/centre.ts');
   const { systemClock } = await import('./time.ts');
   const log = createLog(loaded.value.log.level, { node: 'centre' });
-  endOnBug(log);
+  await endOnBug(log);
   await serve(async () => {
     const centre = await startCentre(loaded.value.centre, {
       clock: systemClock,
@@ -125,9 +132,7 @@ async function registryCommand(file: string, options: KeepOptions): Promise<void
   const { privateEngines } = await import('./composition/private-engines.ts');
   const { createLog } = await import('./log.ts');
   const { systemClock } = await import('./time.ts');
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw new CommandEnd(exitCodes.configuration, `${file} cannot be read.`);
-  });
+  const text = await readGiven(file);
   const registry = readRegistry(text);
   if (!registry.ok) throw configurationEnd(registry.refusal.problems, file);
   const log = createLog(config.log.level, { node: config.node });
@@ -144,6 +149,94 @@ async function registryCommand(file: string, options: KeepOptions): Promise<void
   }
   const { operators, products, machines } = registry.value;
   say(`registered ${operators.length} operators, ${products.length} products, ${machines.length} machines`);
+}
+
+type AuditFlags = ConfigOptions & {
+  readonly from?: string;
+  readonly to?: string;
+  readonly statement?: string;
+  readonly json?: boolean;
+};
+
+async function auditCommand(options: AuditFlags): Promise<void> {
+  const config = await loadedConfig(options.config);
+  const { loadLedgerUrl } = await import('./config.ts');
+  const { dayOf, runAudit } = await import('./cli/audit.ts');
+  const { openAudit } = await import('./composition/audit.ts');
+  const range = { from: dayOf(options.from), to: dayOf(options.to) };
+  const ledger = loadLedgerUrl(options.config);
+  if (!ledger.ok) throw configurationEnd(ledger.refusal.problems);
+  const { statement: file } = options;
+  const statement = file === undefined ? null : await readGiven(file);
+  const wallet = statement !== null ? { statement } : ledger.value === null ? null : { ledgerUrl: ledger.value };
+  const opened = openAudit(config, wallet);
+  if (!opened.ok) throw configurationEnd(opened.refusal, file);
+  const comparedWith = file ?? (wallet === null ? null : "the centre's ledger");
+  const { value: ready } = opened;
+  try {
+    process.exitCode = await runAudit((within, listener) => ready.run(within, listener), {
+      range,
+      isJson: options.json === true,
+      comparedWith,
+    });
+  } finally {
+    await ready.close();
+  }
+}
+
+type PurchaseFlags = ConfigOptions & { readonly json?: boolean };
+type ActFlags = PurchaseFlags & { readonly reason: string; readonly by?: string; readonly amount?: string };
+
+/** Runs with the desk of a person, and closes it. */
+async function atDesk(options: PurchaseFlags, run: (desk: PeopleDesk) => Promise<void>): Promise<void> {
+  const config = await loadedConfig(options.config);
+  const { createLog } = await import('./log.ts');
+  const { openPeopleDesk } = await import('./composition/people.ts');
+  const desk = openPeopleDesk(config, createLog(config.log.level, { node: config.node }));
+  try {
+    await run(desk);
+  } finally {
+    await desk.close();
+  }
+}
+
+const MOST_CASES = 1000;
+
+async function attentionCommand(options: PurchaseFlags): Promise<void> {
+  const { printCases } = await import('./cli/purchases.ts');
+  const isJson = options.json === true;
+  await atDesk(options, async (desk) => printCases(await desk.openCases(MOST_CASES), { isJson, limit: MOST_CASES }));
+}
+
+async function showCommand(name: string, options: PurchaseFlags): Promise<void> {
+  const { printPurchase, theOne } = await import('./cli/purchases.ts');
+  await atDesk(options, async (desk) => {
+    const one = theOne(name, await desk.find(name));
+    printPurchase(await desk.whole(one), options.json === true);
+  });
+}
+
+const actCommand =
+  (act: ActName) =>
+  async (name: string, options: ActFlags): Promise<void> => {
+    const { amountOf, printOutcome, theOne } = await import('./cli/purchases.ts');
+    const { actOf } = await import('./composition/people.ts');
+    const who = actOf(options.reason, options.by);
+    const amountMinor = amountOf(options.amount);
+    if (who.reason === '' || who.by === '')
+      throw new CommandEnd(exitCodes.usage, 'Say why, and by whom: --reason, --by.');
+    await atDesk(options, async (desk) => {
+      const one = theOne(name, await desk.find(name));
+      const { id } = one.purchase;
+      const outcome = await desk.act(act, id, who, amountMinor);
+      printOutcome(act, one, outcome, options.json === true);
+    });
+  };
+
+async function readGiven(file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch(() => {
+    throw new CommandEnd(exitCodes.configuration, `${file} cannot be read.`);
+  });
 }
 
 /** The table of commands. */
@@ -184,6 +277,18 @@ export function commandTable(): Command {
     .description('register what a YAML file lists; a repetition changes nothing')
     .addHelpText('before', 'Example: relais registry apply machines.yaml --config /etc/relais/relais.yaml\n')
     .action(registryCommand);
+  configurable(program.command('audit'))
+    .description("check the journal's purchases, beside the wallet's money and the machines' words; changes nothing")
+    .option('--from <day>', 'first UTC day, such as 2026-11-25; default: the first there is')
+    .option('--to <day>', 'last UTC day; default: the last there is')
+    .option(
+      '--statement <file>',
+      "the wallet's statement (see docs/audit.md), in place of the built-in centre's ledger",
+    )
+    .option('--json', 'print JSON, one line for each finding')
+    .addHelpText('before', 'Example: relais audit --config /etc/relais/relais.yaml --from 2026-11-25\n')
+    .action(auditCommand);
+  purchaseCommands(program, configurable);
   program
     .command('demo')
     .description('the whole system on this machine, with simulated phones, machines and faults')
@@ -198,6 +303,40 @@ export function commandTable(): Command {
       await runDemo(options);
     });
   return program;
+}
+
+function purchaseCommands(program: Command, configurable: (command: Command) => Command): void {
+  const purchases = program
+    .command('purchases')
+    .description('what waits for a person, and what a person may do')
+    .addHelpText('before', 'Example: relais purchases list --attention\n');
+  const json = 'print JSON';
+  configurable(purchases.command('list'))
+    .description('open cases, the oldest first')
+    .requiredOption('--attention', 'those that wait for a person')
+    .option('--json', json)
+    .addHelpText('before', 'Example: relais purchases list --attention\n')
+    .action(attentionCommand);
+  configurable(purchases.command('show <name>'))
+    .description('all that is known of a purchase, by its id or reference')
+    .option('--json', json)
+    .addHelpText('before', 'Example: relais purchases show K7M2QX\n')
+    .action(showCommand);
+  const acts: readonly (readonly [ActName, string])[] = [
+    ['refund', 'give the price back, or what is left of it'],
+    ['confirm', 'in doubt: the good was delivered, the price goes to the operator'],
+    ['accept-loss', 'delivered, and the hold is gone for good: the operator gets nothing'],
+  ];
+  for (const [act, description] of acts) {
+    const command = configurable(purchases.command(`${act} <name>`))
+      .description(description)
+      .requiredOption('--reason <text>', 'why; kept for ever')
+      .option('--by <name>', 'who decides; default: the name of this login')
+      .option('--json', json)
+      .addHelpText('before', `Example: relais purchases ${act} K7M2QX --reason checked\n`)
+      .action(actCommand(act));
+    if (act === 'refund') command.option('--amount <minor>', 'minor units, at most what is left of the price');
+  }
 }
 
 /** Runs the command line and sets the exit code. */

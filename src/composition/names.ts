@@ -2,12 +2,12 @@
  * Keys and references: the names that the core needs and cannot make, having neither hash nor chance.
  */
 import { randomInt, randomUUID } from 'node:crypto';
-import { v5, v7 } from 'uuid';
+import { parse, v5, v7 } from 'uuid';
 import type { KeyMaker } from '../purchase/effect.ts';
 import type { PurchaseId } from '../purchase/purchase.ts';
 
 /** Namespace of all idempotency keys (payment page, section 1). */
-const KEY_NAMESPACE = 'c34904d9-8da2-5993-9431-ffa42e58794f';
+const KEY_NAMESPACE = parse('c34904d9-8da2-5993-9431-ffa42e58794f');
 /** Letters and digits that nobody confuses: no 0, O, 1, I. */
 const REFERENCE_LETTERS = '23456789ABCDEFGHJKLMNPQRSTUVWXYZ';
 const REFERENCE_LENGTH = 6;

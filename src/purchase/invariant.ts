@@ -2,7 +2,7 @@
  * What must hold of every purchase at every moment. Checked by property tests, by the simulation after each step and
  * by `relais audit`.
  */
-import type { Purchase, State } from './purchase.ts';
+import type { State } from './purchase.ts';
 
 /** What a state says of the payer's money. */
 export type MoneyState =
@@ -47,8 +47,15 @@ export type Evidence = {
   readonly delivered: number;
 };
 
+/** What the invariants need to know of a purchase. */
+export type Judged = {
+  readonly state: State;
+  readonly order: { readonly price: { readonly minor: bigint } };
+  readonly facts: { readonly isUncollected: boolean };
+};
+
 /** The invariants that a purchase with that evidence breaks, in words; empty when all hold. */
-export function brokenInvariants(purchase: Purchase, evidence: Evidence): readonly string[] {
+export function brokenInvariants(purchase: Judged, evidence: Evidence): readonly string[] {
   const price = purchase.order.price.minor;
   const left = evidence.securedMinor - evidence.returnedMinor;
   const hasMoved = purchase.state === 'completed' && !purchase.facts.isUncollected;

@@ -120,16 +120,21 @@ export function sayNotice(
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
+/** Made once for each zone that operators are in: making one costs more than all the rest of a text. */
+const moments = new Map<string, Intl.DateTimeFormat>();
+
+function momentsOf(timeZone: string): Intl.DateTimeFormat {
+  const known = moments.get(timeZone);
+  if (known !== undefined) return known;
+  const twoDigits = { day: '2-digit', month: '2-digit', hour: '2-digit', minute: '2-digit' } as const;
+  const made = new Intl.DateTimeFormat('en-GB', { timeZone, ...twoDigits, hourCycle: 'h23' });
+  moments.set(timeZone, made);
+  return made;
+}
+
 /** Day and minute in GSM-7: `22/11 15:20`, in English `22 Nov 15:20`. */
 export function displayMoment(at: UnixMs, timeZone: string, language: string): string {
-  const parts = new Intl.DateTimeFormat('en-GB', {
-    timeZone,
-    day: '2-digit',
-    month: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  }).formatToParts(at);
+  const parts = momentsOf(timeZone).formatToParts(at);
   const part = (type: string): string => parts.find((found) => found.type === type)?.value ?? '';
   const month = language === 'en' ? ` ${MONTHS[Number(part('month')) - 1] ?? ''}` : `/${part('month')}`;
   return `${part('day')}${month} ${part('hour')}:${part('minute')}`;

@@ -51,6 +51,15 @@ export const steps: Readonly<Record<Step, (turn: Turn) => Promise<Next>>> = {
  * @param options.asksAgain  false once the payer has said that he wants another one of what he has just paid
  */
 export async function openMachine(turn: Turn, number: string, options = { asksAgain: true }): Promise<Next> {
+  const { isConfirmed, machineNumber } = turn.record;
+  if (!isConfirmed || machineNumber === number) return offer(turn, number, options);
+  // A name that may have been confirmed is never used for another offer; the journal answers for it.
+  const renamed = { purchaseId: turn.deps.newPurchaseId(), isConfirmed: false, reference: null, quoted: null };
+  const next = await offer({ ...turn, record: { ...turn.record, ...renamed } }, number, options);
+  return { ...next, changes: { ...renamed, ...next.changes } };
+}
+
+async function offer(turn: Turn, number: string, options: { readonly asksAgain: boolean }): Promise<Next> {
   const { directory, settings, orders } = turn.deps;
   // Of an offer that he may have paid already the payer hears that first.
   const earlier = await earlierYes(turn, turn.record.isConfirmed && turn.record.machineNumber === number);
@@ -134,7 +143,8 @@ async function adviceOn(turn: Turn, price: { minor: bigint; currency: string }):
   });
   const late = pause(clock, Math.min(settings.checkWaitMs, leftOf(turn, 500)), stop.signal).then(() => null);
   const advice = await Promise.race([asked, late]);
-  stop.abort();
+  // With a reason of our own: the default one is an exception with a stack, made for each quote.
+  stop.abort('answered');
   return advice;
 }
 

@@ -125,6 +125,8 @@ async function repeat(caller: Caller, print: string): Promise<Answer> {
   // A copy may overtake its first: what is on the board then belongs to the dialog before.
   if (record === null || record.phase === 'answering' || record.begunBy !== print)
     return { kind: 'silent', why: 'owed' };
+  // Broken off before its first screen was made: there is nothing to say again.
+  if (record.text === '') return { kind: 'silent', why: 'over' };
   const isOnce = await isFirst(deps, request.account, `${print}:again`);
   return isOnce ? sayAgain(record, number) : { kind: 'silent', why: 'copy' };
 }

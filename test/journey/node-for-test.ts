@@ -46,6 +46,11 @@ export type NodeForTest = {
   findings(): Promise<readonly unknown[]>;
   /** Minor units: what the payer has, what the operator has. */
   balanceOf(wallet: TestWallet): Promise<bigint>;
+  /** The journal's. */
+  readonly database: TestDatabase;
+  /** Stops all but the payment centre; its database and the journal's are left for a look. */
+  halt(): Promise<void>;
+  /** Stops what runs, and removes all. */
   stop(): Promise<void>;
 };
 
@@ -78,11 +83,24 @@ export async function startNodeForTest(options: NodeOptions): Promise<NodeForTes
   const folder = await mkdtemp(join(tmpdir(), 'relais-journey-'));
   const machines = await startMachines(running, options.machineCount, folder);
   await smsc.bound(20_000);
+  let halted: Promise<void> | null = null;
+  const haltAll = async (): Promise<void> => {
+    await Promise.all([...machines.values()].map((machine) => machine.stop()));
+    await running.stop();
+    await smsc.close();
+    await wallet.stop();
+  };
+  const halt = (): Promise<void> => {
+    halted ??= haltAll();
+    return halted;
+  };
   return {
     running,
     smsc,
     wallet,
     centre,
+    database,
+    halt,
     machines,
     commits,
     log,
@@ -93,10 +111,7 @@ export async function startNodeForTest(options: NodeOptions): Promise<NodeForTes
       return row?.posted ?? 0n;
     },
     stop: async () => {
-      await Promise.all([...machines.values()].map((machine) => machine.stop()));
-      await running.stop();
-      await smsc.close();
-      await wallet.stop();
+      await halt();
       await centre.stop();
       await dropDatabase(database, folder);
     },

@@ -15,7 +15,7 @@ import type {
 } from '../../src/purchase/order-board-port.ts';
 import { Fault } from '../../src/result.ts';
 import type { CancelTimer, Clock, DurationMs } from '../../src/time.ts';
-import { createChannels, createShelf, type Shelf } from './memory-shelf.ts';
+import { type BoardLine, createChannels, createShelf, type Shelf } from './memory-shelf.ts';
 
 /** A Redis that is none: shared by the boards of several nodes. */
 export interface MemoryRedis {
@@ -28,13 +28,6 @@ export interface MemoryRedis {
   /** The next calls are carried out, but their replies are lost: Fault, happened `unknown`. */
   cutReplies(count: number): void;
 }
-
-/** The connection of one node: its own clock, and what becomes of its calls and of the messages for it. */
-export type BoardLine = {
-  readonly clock: Clock;
-  readonly carry: <Reply>(call: () => Promise<Reply>) => Promise<Reply>;
-  readonly hear: (run: () => void) => void;
-};
 
 type Kept = {
   readonly seq: number;
@@ -344,8 +337,7 @@ export function createMemoryRedis(clock: Clock): MemoryRedis {
   const nowMs = (): number => Math.floor(clock.now());
   let isReachable = true;
   let repliesToCut = 0;
-  let starts = 0;
-  let tokens = 0;
+  let [starts, tokens] = [0, 0];
   const server: Memory = {
     clock,
     nowMs,

@@ -2,6 +2,7 @@
  * What the order board in memory keeps things in: values with a time to live, and channels.
  */
 import type { ChannelListener } from '../../src/order-board/subscriptions.ts';
+import type { Clock } from '../../src/time.ts';
 
 /** Values with a time to live, on the clock given. */
 export function createShelf<Value>(nowMs: () => number) {
@@ -42,3 +43,10 @@ export function createChannels() {
     },
   };
 }
+
+/** The connection of one node: its own clock, and what becomes of its calls and of the messages for it. */
+export type BoardLine = {
+  readonly clock: Clock;
+  readonly carry: <Reply>(call: () => Promise<Reply>) => Promise<Reply>;
+  readonly hear: (run: () => void) => void;
+};

@@ -99,6 +99,7 @@ class MemoryRegister implements Directory {
 class MemorySubscribers implements Subscribers {
   readonly #reach: () => void;
   readonly #rows: { readonly msisdn: Msisdn; language: string | null }[] = [];
+  readonly #pseudonyms = new Map<Msisdn, string>();
 
   constructor(reach: () => void) {
     this.#reach = reach;
@@ -125,7 +126,11 @@ class MemorySubscribers implements Subscribers {
   }
 
   pseudonymOf(msisdn: Msisdn): string {
-    return createHmac('sha256', testSecrets.msisdnMacKey).update(`msisdn:${msisdn}`).digest('hex').slice(0, 32);
+    const known = this.#pseudonyms.get(msisdn);
+    if (known !== undefined) return known;
+    const mac = createHmac('sha256', testSecrets.msisdnMacKey).update(`msisdn:${msisdn}`).digest('hex').slice(0, 32);
+    this.#pseudonyms.set(msisdn, mac);
+    return mac;
   }
 }
 

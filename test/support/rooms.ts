@@ -39,7 +39,10 @@ const ROOMS: readonly Room[] = [
   { path: 'src/payment/centre/', may: [WALLET_SHAPES, ...LEAVES] },
   { path: 'src/payment/bank/', may: ['src/payment/centre/bank-port.ts', ...LEAVES] },
   { path: 'src/console/', may: [PURCHASE, ...LEAVES] },
-  { path: 'src/cli/', may: LEAVES },
+  // It reads what two databases say, in their rooms' words, and is wired to neither.
+  { path: 'src/audit/', may: [PURCHASE, 'src/store/journal-audit.ts', 'src/payment/centre/statement.ts', ...LEAVES] },
+  // Commands print what they are handed.
+  { path: 'src/cli/', may: [PURCHASE, 'src/audit/', 'src/store/desk.ts', ...LEAVES] },
   {
     path: 'simulators/',
     may: ['src/smpp/', 'src/automaton-link/agent/', ...LINK_SHAPES, WALLET_SHAPES, ...LEAVES],

@@ -136,6 +136,23 @@ export async function freshDatabase(name: string): Promise<TestDatabase> {
   };
 }
 
+/** A copy of a database, with all that is in it; nobody may be connected to the original. Drop it like a fresh one. */
+export async function copyDatabase(of: TestDatabase): Promise<TestDatabase> {
+  const database = `${of.name}_${randomBytes(4).toString('hex')}`;
+  const { admin, owner, app } = await rolesFor(database);
+  await statements(admin, [
+    `CREATE DATABASE ${database} TEMPLATE ${of.name} OWNER ${owner.user}`,
+    `REVOKE ALL ON DATABASE ${database} FROM PUBLIC`,
+    `GRANT CONNECT ON DATABASE ${database} TO ${app.user}`,
+  ]);
+  return {
+    name: database,
+    owner,
+    app,
+    drop: () => statements(admin, [`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`]),
+  };
+}
+
 function optionsOfRedisUrl(text: string): TestRedis {
   const url = new URL(text);
   return {

@@ -50,6 +50,18 @@ describe('a doubled begin', () => {
     expect(texts.length).to.be.greaterThan(0);
   });
 
+  it('whose dialog was broken off before its first screen gets nothing', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    const waiting = node.request({ kind: 'begin', text: '*123*4567#', sessionId: 'same' });
+    await breathe();
+    await bench.clock.until(node.request({ kind: 'abort', sessionId: 'same' }));
+    const copy = await node.send({ kind: 'begin', text: '*123*4567#', sessionId: 'same' });
+    await bench.clock.until(waiting);
+    expect(copy).to.equal('nothing');
+    expect(node.replies).to.deep.equal([]);
+  });
+
   it('is a new dialog when the id comes again later', async () => {
     const { bench, node } = await quoted();
     await bench.clock.turn(6_000);

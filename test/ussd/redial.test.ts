@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { someView } from './support/fake-purchases.ts';
 import { type Bench, binta, createBench, createUssdNode } from './support/phone-bench.ts';
+import { breathe } from './support/turned-clock.ts';
 
 type Node = ReturnType<typeof createUssdNode>;
 
@@ -91,6 +92,22 @@ describe('a redial after the confirmation (edge 21)', () => {
     await node.key('1');
     await bench.placeOrder('1203', { seq: 5 });
     expect(await node.dial('*123*1203#')).to.contain('1 Payer');
+  });
+
+  it('buys at another machine under a new name, though the first yes was never answered', async () => {
+    const { bench, node } = await started();
+    bench.purchases.script.isSlow = true;
+    const unanswered = node.request({ text: '1', sessionId: 'dial-1' });
+    await breathe();
+    await bench.clock.until(node.request({ kind: 'abort', sessionId: 'dial-1' }));
+    await bench.clock.until(unanswered);
+    bench.purchases.change('purchase-1', { state: 'completed', isAccepted: true, sinceEndedMs: 0 });
+    bench.purchases.script.isSlow = false;
+    await bench.placeOrder('1203', { seq: 5 });
+    expect(await node.dial('*123*1203#')).to.contain('1 Payer');
+    await node.key('1');
+    const bought = bench.purchases.confirmed.map(({ purchaseId, machine }) => `${purchaseId} ${machine.number}`);
+    expect(new Set(bench.purchases.confirmed.map(({ purchaseId }) => purchaseId)).size, bought.join()).to.equal(2);
   });
 
   it('begins a new purchase under a new name once the first was declined', async () => {

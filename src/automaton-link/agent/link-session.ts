@@ -284,8 +284,9 @@ export class LinkSession {
     } else if (code === 4003) {
       this.#keyInUse = (this.#keyInUse + 1) % config.keys.length;
       this.#retryIn(config.keys.length > 1 && this.#keyInUse !== 0 ? 0 : hourlyMs);
-    } else if (code === 4001) {
-      // Another socket of this machine is open: ours is not missed, until something comes up.
+    } else if (code === 4001 && !this.#deps.isUrgent()) {
+      // Another socket of this machine is open, perhaps one of an earlier start that the server took for the newer one.
+      this.#retryIn(config.nextContactMs * this.#jitter());
       this.#stage = 'asleep';
     } else if (code === 4008) this.#retryIn(0);
     else if (code === 4009) this.#retryIn(random() * 3 * second);
