@@ -96,9 +96,10 @@ async function begin(caller: Caller): Promise<Answer> {
     ? ({ kind: 'ask_number' } as const)
     : parseDial(request.text ?? '', deps.settings.serviceCode, request.serviceCode);
   const { sessionId } = request;
-  const fresh = newRecord({ payerId, language, sessionId, begunBy: print, purchaseId: deps.newPurchaseId() });
   for (let takes = 0; takes < takesMax; takes += 1) {
     const found = await load(deps, request.account, payer);
+    // A new name for each take: one that was written without an answer may have been taken up by a later dial, and paid.
+    const fresh = newRecord({ payerId, language, sessionId, begunBy: print, purchaseId: deps.newPurchaseId() });
     const taken = await take(caller, found.number, takenUp(found.record, fresh));
     if (taken === null) continue;
     const turn = { ...taken, wasConfirmed: taken.record.isConfirmed, views, input: '' };

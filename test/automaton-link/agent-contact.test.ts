@@ -143,6 +143,14 @@ describe('a machine agent at each contact', () => {
       await bench.server.called('vend.request');
     });
 
+    it('again when its place was taken while an order waits or a statement is owed', async () => {
+      await bench.waiting();
+      bench.server.socket?.close(4001);
+      await until('lost', () => bench.machine.status().agent?.link === 'waiting');
+      await bench.pass(1_500, 100);
+      await bench.server.called('hello', 2);
+    });
+
     it('not with a server that has fallen silent', async () => {
       await bench.connected();
       await bench.pass(300_000, 5_000);
