@@ -13,8 +13,8 @@ export interface Life {
   readonly isStalled: boolean;
   /** Runs it now; when the process goes on, in order, while it stalls; never once it is dead. */
   deliver(run: () => void): void;
-  /** A promise's answer as the process hears it: through `deliver`, `afterMs` after it is there. A dead one hears nothing. */
-  hear<Value>(answer: Promise<Value>, afterMs: DurationMs): Promise<Value>;
+  /** Calls `run` in the step of its death. */
+  onDeath(run: () => void): void;
   /** As by kill -9: no timer fires, no answer is heard, nothing is begun. */
   kill(): void;
   /** As by SIGSTOP; what comes meanwhile waits. */
@@ -32,6 +32,7 @@ export function createLife(name: string, timeline: Timeline, originMs: DurationM
   // When a stopped process goes on, Node runs the timers that have fallen due before it reads what has come.
   const timers: (() => void)[] = [];
   const arrivals: (() => void)[] = [];
+  const mourners: (() => void)[] = [];
   let isDead = false;
   let isStalled = false;
   let wallOffsetMs: DurationMs = 0;
@@ -79,17 +80,15 @@ export function createLife(name: string, timeline: Timeline, originMs: DurationM
       return isStalled;
     },
     deliver,
-    hear: (answer, afterMs) =>
-      new Promise((resolve, reject) => {
-        answer.then(
-          (value) => timeline.after(afterMs, () => deliver(() => resolve(value))),
-          (error: unknown) => timeline.after(afterMs, () => deliver(() => reject(error))),
-        );
-      }),
+    onDeath: (run) => {
+      mourners.push(run);
+    },
     kill: () => {
+      if (isDead) return;
       isDead = true;
       timers.length = 0;
       arrivals.length = 0;
+      for (const run of mourners.splice(0)) run();
     },
     stall: () => {
       isStalled = true;

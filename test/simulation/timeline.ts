@@ -88,12 +88,13 @@ export function createTimeline(dice: Dice): Timeline {
           event.run = null;
           act?.();
         } catch (error) {
-          return reject(error);
+          return reject(error instanceof Error ? error : new Error(String(error)));
         }
         // Node empties the queue of promises before it takes the next tick: all that follows from this step has run by then.
         queueMicrotask(() => process.nextTick(step));
       }
-      process.nextTick(step);
+      // Promises of what was begun before the first step run before it, too.
+      queueMicrotask(() => process.nextTick(step));
     });
   }
 

@@ -1,0 +1,181 @@
+/**
+ * Ports that note what passes through them. Each is put directly around what executes (the store in memory, the ledger
+ * of the wallet), inside the simulated network: an answer that gets lost has been noted all the same.
+ */
+import type { DialogBoard } from '../../src/purchase/order-board-port.ts';
+import type { PaymentPort } from '../../src/purchase/payment-port.ts';
+import type { NoticePort } from '../../src/purchase/purchases-port.ts';
+import type { PurchaseStore, Subscribers } from '../../src/purchase/store-port.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { JournalNotes, PhoneNotes, WalletNotes } from './notes.ts';
+
+/** A node's store, noted. `node` is the incarnation. */
+export function watchStore(store: Store, node: string, notes: JournalNotes & PhoneNotes): Store {
+  return {
+    ...store,
+    purchases: watchPurchases(store.purchases, node, notes),
+    subscribers: watchSubscribers(store.subscribers, notes),
+  };
+}
+
+function watchSubscribers(subscribers: Subscribers, notes: PhoneNotes): Subscribers {
+  return {
+    meet: async (msisdn) => {
+      const met = await subscribers.meet(msisdn);
+      notes.payerMet(met.payerId, msisdn);
+      return met;
+    },
+    msisdnOf: (payerId) => subscribers.msisdnOf(payerId),
+    setLanguage: (payerId, language) => subscribers.setLanguage(payerId, language),
+    pseudonymOf: (msisdn) => subscribers.pseudonymOf(msisdn),
+  };
+}
+
+function watchPurchases(store: PurchaseStore, node: string, notes: JournalNotes): PurchaseStore {
+  const reading: Pick<
+    PurchaseStore,
+    | 'load'
+    | 'takeDue'
+    | 'takeForMachines'
+    | 'reschedule'
+    | 'keepLease'
+    | 'pastDeadline'
+    | 'putOffDeadline'
+    | 'effectsOf'
+    | 'ofOrder'
+    | 'liveOfMachine'
+    | 'seqFloorOf'
+    | 'recentOfPayer'
+  > = {
+    load: (id) => store.load(id),
+    takeDue: (limit, leaseMs) => store.takeDue(limit, leaseMs),
+    takeForMachines: (ids, limit, leaseMs) => store.takeForMachines(ids, limit, leaseMs),
+    reschedule: (...given) => store.reschedule(...given),
+    keepLease: (effect, leaseMs) => store.keepLease(effect, leaseMs),
+    pastDeadline: (limit) => store.pastDeadline(limit),
+    putOffDeadline: (id, version, byMs) => store.putOffDeadline(id, version, byMs),
+    effectsOf: (id) => store.effectsOf(id),
+    ofOrder: (machineId, orderSeq) => store.ofOrder(machineId, orderSeq),
+    liveOfMachine: (machineId) => store.liveOfMachine(machineId),
+    seqFloorOf: (machineId) => store.seqFloorOf(machineId),
+    recentOfPayer: (payerId, withinMs, limit) => store.recentOfPayer(payerId, withinMs, limit),
+  };
+  return {
+    ...reading,
+    begin: async (commit) => {
+      const answer = await store.begin(commit);
+      notes.begun(node, commit, answer);
+      return answer;
+    },
+    commit: async (commit) => {
+      const answer = await store.commit(commit);
+      notes.committed(node, commit, answer);
+      return answer;
+    },
+    keepStatement: async (statement, purchaseId, opened) => {
+      await store.keepStatement(statement, purchaseId, opened);
+      notes.statementKept(node, statement, purchaseId, opened);
+    },
+    planQuery: async (id, effect) => {
+      await store.planQuery(id, effect);
+      notes.queryPlanned(node, id, effect);
+    },
+    refund: async (commit) => {
+      const answer = await store.refund(commit);
+      notes.refundRecorded(node, commit, answer);
+      return answer;
+    },
+    refundSettled: async (id, n) => {
+      await store.refundSettled(id, n);
+      notes.refundSettled(node, id, n);
+    },
+    openCase: async (id, attention) => {
+      await store.openCase(id, attention);
+      notes.caseOpened(node, id, attention);
+    },
+    finish: async (id, key, tries) => {
+      const isThere = (await store.effectsOf(id)).some((effect) => effect.key === key);
+      await (tries === undefined ? store.finish(id, key) : store.finish(id, key, tries));
+      const isLeft = isThere && (await store.effectsOf(id)).some((effect) => effect.key === key);
+      if (isThere && !isLeft) notes.effectFinished(node, id, key);
+    },
+  };
+}
+
+/** The purchase that a record of the boards names; read by hand, since the whole form would be checked at each save. */
+function idIn(body: string): string | null {
+  return /"purchaseId":"([^"]+)"/.exec(body)?.[1] ?? null;
+}
+
+/** A node's dialogs, noted: whose next answer is about which offer. */
+export function watchDialogs(dialogs: DialogBoard, notes: PhoneNotes): DialogBoard {
+  return {
+    load: (account, payer) => dialogs.load(account, payer),
+    save: async (dialog) => {
+      const answer = await dialogs.save(dialog);
+      const id = answer.kind === 'saved' ? idIn(dialog.body) : null;
+      if (id === null) return answer;
+      if (dialog.payer.startsWith('sms:')) {
+        // A new order of a sender is another matter than what he said yes to before.
+        if (dialog.body.includes('"isOpen":true')) notes.offerHeld(dialog.payer, id, false, true);
+      } else {
+        const isNewTurn = dialog.body.includes('"phase":"answering"');
+        notes.offerHeld(dialog.payer, id, dialog.body.includes('"isConfirmed":true'), isNewTurn);
+      }
+      return answer;
+    },
+    isFirst: (account, digest, ttlMs) => dialogs.isFirst(account, digest, ttlMs),
+    saveQuote: (account, payer, body, ttlMs) => dialogs.saveQuote(account, payer, body, ttlMs),
+    takeQuote: async (account, payer) => {
+      const body = await dialogs.takeQuote(account, payer);
+      const id = body === null ? null : idIn(body);
+      if (id !== null) notes.offerHeld(`sms:${payer}`, id, true, true);
+      return body;
+    },
+    addPart: (part) => dialogs.addPart(part),
+    isWithinRate: (what, id, limit, windowMs) => dialogs.isWithinRate(what, id, limit, windowMs),
+  };
+}
+
+/** A node's wallet, its calls noted before anything of them leaves the node. */
+export function watchWallet(wallet: PaymentPort, node: string, notes: WalletNotes): PaymentPort {
+  return {
+    name: wallet.name,
+    capabilities: wallet.capabilities,
+    check: (question) => wallet.check(question),
+    authorize: (command) => {
+      notes.walletCalled(node, { verb: 'authorize', key: command.key, purchaseId: command.terms.purchaseId });
+      return wallet.authorize(command);
+    },
+    validate: (command) => {
+      notes.walletCalled(node, { verb: 'validate', key: command.key, purchaseId: command.terms.purchaseId });
+      return wallet.validate(command);
+    },
+    settle: (command) => {
+      notes.walletCalled(node, { verb: 'settle', key: command.key, purchaseId: command.terms.purchaseId });
+      return wallet.settle(command);
+    },
+    reverse: (command) => {
+      const { key, authorizeKey, terms } = command;
+      notes.walletCalled(node, { verb: 'reverse', key, authorizeKey, purchaseId: terms.purchaseId });
+      return wallet.reverse(command);
+    },
+    query: (question) => {
+      notes.walletCalled(node, { verb: 'query', key: question.key, purchaseId: question.terms.purchaseId });
+      return wallet.query(question);
+    },
+  };
+}
+
+/** A node's notices, noted. Give it to `setNotices` in place of what `answerPhones` makes. */
+export function watchNotices(notices: NoticePort, node: string, notes: PhoneNotes): NoticePort {
+  return {
+    send: async (notice) => {
+      const name = { purchaseId: notice.view.id, template: notice.template };
+      notes.noticed(node, name, 'asked');
+      const outcome = await notices.send(notice);
+      notes.noticed(node, name, outcome.kind);
+      return outcome;
+    },
+  };
+}
