@@ -34,6 +34,9 @@ export async function playByCrew(deps: CrewDeps): Promise<{ readonly cpuMs: numb
   return { cpuMs: cpuMs.reduce((sum, each) => sum + each, 0) };
 }
 
+/** Much code, each part of it run seldom: compiling all of it early, and fewer collections, save a fifth of the time. */
+const execArgv = [...process.execArgv, '--always-sparkplug', '--max-semi-space-size=64'];
+
 /** One child until there is nothing left to play; a new one in its place when it dies. */
 async function employ(program: string, deps: CrewDeps): Promise<number> {
   let cpuMs = 0;
@@ -46,7 +49,7 @@ async function employ(program: string, deps: CrewDeps): Promise<number> {
 
 function serve(program: string, deps: CrewDeps, first: StoryOptions): Promise<number> {
   return new Promise((resolve) => {
-    const child: ChildProcess = fork(program, [], { serialization: 'advanced' });
+    const child: ChildProcess = fork(program, [], { serialization: 'advanced', execArgv });
     let playing: StoryOptions | null = first;
     let cpuMs = 0;
     const hand = (options: StoryOptions | null): void => {
