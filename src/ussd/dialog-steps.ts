@@ -53,7 +53,11 @@ export const steps: Readonly<Record<Step, (turn: Turn) => Promise<Next>>> = {
 export async function openMachine(turn: Turn, number: string, options = { asksAgain: true }): Promise<Next> {
   const { isConfirmed, machineNumber } = turn.record;
   if (!isConfirmed || machineNumber === number) return offer(turn, number, options);
-  // A name that may have been confirmed is never used for another offer; the journal answers for it.
+  return offerAnew(turn, number, options);
+}
+
+/** A name that may have been confirmed is never used for another offer; the journal answers for it. */
+async function offerAnew(turn: Turn, number: string, options: { readonly asksAgain: boolean }): Promise<Next> {
   const renamed = { purchaseId: turn.deps.newPurchaseId(), isConfirmed: false, reference: null, quoted: null };
   const next = await offer({ ...turn, record: { ...turn.record, ...renamed } }, number, options);
   return { ...next, changes: { ...renamed, ...next.changes } };
@@ -61,8 +65,9 @@ export async function openMachine(turn: Turn, number: string, options = { asksAg
 
 async function offer(turn: Turn, number: string, options: { readonly asksAgain: boolean }): Promise<Next> {
   const { directory, settings, orders } = turn.deps;
+  const { isConfirmed, machineNumber, purchaseId, quoted } = turn.record;
   // Of an offer that he may have paid already the payer hears that first.
-  const earlier = await earlierYes(turn, turn.record.isConfirmed && turn.record.machineNumber === number);
+  const earlier = await earlierYes(turn, isConfirmed && machineNumber === number);
   if (earlier !== null) return earlier;
   const machine = await directory.machineByNumber(number);
   if (machine === null) return refuseNumber(turn, readMachineNumber(number));
@@ -72,12 +77,17 @@ async function offer(turn: Turn, number: string, options: { readonly asksAgain: 
   const claimed = await askBoard(() =>
     orders.claimWhenPlaced({
       machineId: machine.machineId,
-      purchaseId: turn.record.purchaseId,
+      purchaseId,
       holdMs: settings.claimMs,
       minLeftMs: turn.deps.cutoffMs,
       waitMs: paid === null ? Math.min(settings.rendezvousMs, leftOf(turn, afterRendezvousMs)) : 0,
     }),
   );
+  // Under a name that may have been confirmed an order was claimed that has taken the place of the one it was for.
+  if (claimed.kind === 'claimed' && isConfirmed && quoted?.orderSeq !== claimed.orderSeq) {
+    await askBoard(() => orders.release({ machineId: machine.machineId, purchaseId, fromPaying: false }));
+    return offerAnew(turn, number, options);
+  }
   if (paid !== null && isSameAgain(paid, claimed)) return askAgain(turn, paid, machine);
   return nextOfClaim(turn, machine, claimed);
 }

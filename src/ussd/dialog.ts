@@ -22,6 +22,8 @@ import { askBoard, type DialogDeps, type Next, show, type Turn } from './turn.ts
 const wrongKeysMax = 3;
 /** A turn is lost only to another node or an abort: more often than this is a fault of the board. */
 const takesMax = 3;
+/** The very same PDU is a copy for so long: by then it could be the yes to a screen that nobody has read. */
+const exactCopyMs = 60_000;
 
 /** What goes back to the gateway. */
 export type Answer =
@@ -143,7 +145,7 @@ async function takeKey(caller: Caller, found: Found): Promise<Answer> {
   if (record.phase === 'closed') return { kind: 'silent', why: 'over' };
   if (record.phase === 'answering' || record.screen === null) return { kind: 'silent', why: 'owed' };
   const print = digest('key', caller.payer, request.bind, request.sessionId ?? '', String(request.sequence));
-  if (!(await isFirst(deps, request.account, print))) {
+  if (!(await isFirst(deps, request.account, print, Math.max(exactCopyMs, deps.settings.dedupeMs)))) {
     return { kind: 'silent', why: 'copy' };
   }
   const input = request.damaged ? '' : (request.text ?? '');
@@ -289,8 +291,8 @@ async function take(
   return saved === null ? null : { deps, account, msisdn, payer, number: saved, record: own, replyByMs };
 }
 
-function isFirst(deps: DialogDeps, account: string, print: string): Promise<boolean> {
-  return askBoard(() => deps.dialogs.isFirst(account, print, deps.settings.dedupeMs));
+function isFirst(deps: DialogDeps, account: string, print: string, ttlMs = deps.settings.dedupeMs): Promise<boolean> {
+  return askBoard(() => deps.dialogs.isFirst(account, print, ttlMs));
 }
 
 async function load(deps: DialogDeps, account: string, payer: string): Promise<Found> {

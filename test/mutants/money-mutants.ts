@@ -186,7 +186,7 @@ const deliveryMutants: readonly Mutant[] = [
         replace: "const applied = { kind: 'already' };",
       },
     ],
-    caughtBy: 'test/purchase/edges-machine.test.ts',
+    caughtBy: 'simulation',
   },
   {
     name: 'contradicting result moves money',
@@ -302,7 +302,7 @@ const journalMutants: readonly Mutant[] = [
           const taken = await take(deps, confirmation);`,
       },
     ],
-    caughtBy: 'test/purchase/edges-machine.test.ts',
+    caughtBy: 'simulation',
   },
   {
     name: 'unanswered commit taken as none',

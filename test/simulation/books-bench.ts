@@ -3,18 +3,21 @@
  */
 import { keyOf } from '../../src/composition/names.ts';
 import { loadTexts } from '../../src/config.ts';
+import { displayMoney } from '../../src/money.ts';
 import { type Effect, keyPartsOf, type PlannedEffect } from '../../src/purchase/effect.ts';
 import type { PurchaseEvent } from '../../src/purchase/event.ts';
-import type { Purchase } from '../../src/purchase/purchase.ts';
-import type { BeginCommit, Commit, EffectRow } from '../../src/purchase/store-port.ts';
+import type { Attention, Purchase } from '../../src/purchase/purchase.ts';
+import type { BeginCommit, Commit, EffectRow, MachineStatement } from '../../src/purchase/store-port.ts';
 import { begin, transition } from '../../src/purchase/transition.ts';
 import { aConfirmation, order, purchaseId, rules } from '../support/purchase-builders.ts';
 import { type Books, createBooks } from './books.ts';
-import type { Drop, Ledger, Movement } from './notes.ts';
+import type { Drop, Ledger, Movement, Offer } from './notes.ts';
 import { createTextReader } from './said-text.ts';
 
 /** The payer of every purchase here, who has 5,000. */
-export const payer = '221770000001';
+const payer = '221770000001';
+/** The payer's name on the boards. */
+export const payerMac = `mac of ${payer}`;
 /** The only node. */
 export const node = 'n-1:a';
 const START = 5000n;
@@ -29,10 +32,16 @@ function keyOfPlanned(effect: Effect): string {
 export interface BooksBench {
   readonly books: Books;
   readonly purchase: () => Purchase;
-  /** Commit 1, as the rules make it but for these changes. */
+  /** The order is quoted to the payer, but for these changes; he reads it as `text`, or as it is. */
+  quote(changes?: Partial<Offer>, text?: string): void;
+  /** The quote, and commit 1, as the rules make it but for these changes. */
   begin(changes?: Partial<BeginCommit>): void;
   /** A later commit, as the rules make it but for these changes. */
   apply(event: PurchaseEvent, changes?: Partial<Commit>): void;
+  /** Commit 1 alone. */
+  beginUnquoted(changes?: Partial<BeginCommit>): void;
+  /** A statement of the machine is kept beside the path. */
+  keep(kind: MachineStatement['kind'], content: MachineStatement['content'], opened?: readonly Attention[]): void;
   move(kind: Movement['kind'], amountMinor?: bigint): void;
   /** The wallet is called under the key of an operation. */
   call(verb: 'authorize' | 'settle' | 'reverse' | 'validate', n?: number): void;
@@ -61,7 +70,7 @@ export function createBooksBench(): BooksBench {
     },
   };
   const reader = createTextReader(loadTexts(new URL('../../config/texts/', import.meta.url)), 'Kash');
-  const books = createBooks({ rules, ledger, reader, pseudonymOf: (msisdn) => `mac of ${msisdn}` });
+  const books = createBooks({ rules, ledger, reader, pseudonymOf: () => payerMac });
   let now: Purchase | null = null;
   const purchase = (): Purchase => {
     if (now === null) throw new Error('nothing has begun');
@@ -115,7 +124,19 @@ export function createBooksBench(): BooksBench {
     books.dropped({ machineId, orderSeq, approvalId: keyOf(purchaseId, 'approve', 1), ...times, ...changes });
   }
 
-  function beginIt(changes: Partial<BeginCommit> = {}): void {
+  function quote(changes: Partial<Offer> = {}, text?: string): void {
+    const { machineNumber, orderSeq, item, productName, price } = order;
+    const offer = { purchaseId, machineNumber, orderSeq, item, productName, price, ...changes };
+    const named = `Distributeur ${offer.machineNumber}\n${offer.productName}: ${displayMoney(offer.price)}`;
+    books.quoted(payerMac, offer);
+    say(text ?? `${named}\n1 Payer\n2 Autre produit\n0 Annuler`);
+  }
+
+  function say(text: string, by: 'ussd' | 'sms' = 'ussd'): void {
+    books.taken(books.said(node, { payer, by, text, isEnd: true }));
+  }
+
+  function beginUnquoted(changes: Partial<BeginCommit> = {}): void {
     const event = aConfirmation();
     const begun = begin(event, rules);
     if (!begun.ok) throw new Error(begun.refusal);
@@ -124,18 +145,32 @@ export function createBooksBench(): BooksBench {
     books.begun(node, { purchase: first, event, effects: rowsOf(effects), deadlineMs, ...changes }, { kind: 'begun' });
   }
 
+  function beginIt(changes: Partial<BeginCommit> = {}): void {
+    quote();
+    beginUnquoted(changes);
+  }
+
   const call: BooksBench['call'] = (verb, n = 1) =>
     books.walletCalled(node, { verb, purchaseId, key: keyOf(purchaseId, verb, n) });
 
   return {
     books,
     purchase,
+    quote,
     begin: beginIt,
+    beginUnquoted,
+    keep: (kind, content, opened = []) =>
+      books.statementKept(
+        node,
+        { machineId: order.machineId, orderSeq: order.orderSeq, kind, content },
+        purchaseId,
+        opened,
+      ),
     apply,
     move,
     call,
     drop,
-    say: (text, by = 'ussd') => books.taken(books.said(node, { payer, by, text, isEnd: true })),
+    say,
     finish: (kind, template) => books.effectFinished(node, purchaseId, keyOf(purchaseId, kind, template)),
     forge: (balanceMinor) => {
       balance = balanceMinor;

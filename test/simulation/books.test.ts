@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { keyOf } from '../../src/composition/names.ts';
-import { anEnded, eventOf, order, purchaseId } from '../support/purchase-builders.ts';
-import { type BooksBench, createBooksBench, node, payer } from './books-bench.ts';
+import type { Facts } from '../../src/purchase/purchase.ts';
+import { aLive, anEnded, eventOf, order, purchaseId } from '../support/purchase-builders.ts';
+import { type BooksBench, createBooksBench, node, payerMac } from './books-bench.ts';
 
 const PAID = 'Payé: 500 F CFA. Prenez votre produit, distributeur 4567. Réf K7M2QX';
 const RECEIPT = 'Payé 500 F CFA, Coca 33 cl, distributeur 4567, 01/06 12:00. Réf K7M2QX';
@@ -24,10 +25,20 @@ function finish(bench: BooksBench): void {
 function decline(bench: BooksBench): void {
   bench.begin();
   bench.call('authorize');
-  bench.books.offerHeld(`mac of ${payer}`, purchaseId, true, false);
+  bench.books.offerHeld(payerMac, purchaseId, true, false);
   bench.apply(eventOf.authorize_declined);
   bench.say(NOT_ENOUGH);
   bench.finish('notify', 'declined');
+}
+
+/** A delivery that failed, its money back and the payer told. */
+function giveBack(bench: BooksBench): void {
+  fail(bench);
+  bench.call('reverse');
+  bench.move('returned');
+  bench.apply(eventOf.reversed);
+  bench.say(BACK, 'sms');
+  bench.finish('notify', 'refunded');
 }
 
 /** A delivery that failed, up to the reversal of the money. */
@@ -158,9 +169,41 @@ const lies: readonly Lie[] = [
     /a receipt, and nothing was delivered/,
   ],
   ['"returned" with nothing back', (bench) => (fail(bench), bench.say(BACK)), /the money is not back/],
+  [
+    'an approval for an order that is late',
+    (bench) => (bench.begin(), bench.apply(eventOf.deadline_passed), approveNow(bench, { isLate: true })),
+    /an approval is planned, and it is too late for one/,
+  ],
+  [
+    'an approval with no time left to send it',
+    (bench) => (bench.begin(), bench.move('secured'), bench.apply(secured, { event: { ...secured, leftMs: 2_999 } })),
+    /an approval is planned, and it is too late for one/,
+  ],
+  [
+    'an approval for an order that the machine has closed',
+    (bench) => (bench.begin(), bench.apply(eventOf.vend_closed), approveNow(bench, { isOrderGone: true })),
+    /an approval is planned, and the machine has closed the order/,
+  ],
+  [
+    'a refusal to settle what was settled',
+    (bench) => (bench.sell(), bench.move('collected'), bench.apply(eventOf.settle_refused)),
+    /settle_refused was committed, and the operator has been credited/,
+  ],
+  [
+    'a refusal to give back what is back',
+    (bench) => (fail(bench), bench.move('returned'), bench.apply(eventOf.reverse_refused)),
+    /reverse_refused was committed, and the money is back/,
+  ],
   ['a text that is none of ours', (bench) => bench.say('Bonjour'), /no phrase of ours/],
 ];
 
+const secured = eventOf.authorized;
+const approval = {
+  effect: { kind: 'approve' },
+  key: keyOf(purchaseId, 'approve', 1),
+  dueInMs: 0,
+  isOwn: true,
+} as const;
 const late = { machineId, orderSeq, selectedAtMs: 0, goAheadAtMs: 61_000, maxWaitMs: 60_000 };
 const plain = {
   deadline: null,
@@ -173,6 +216,13 @@ const plain = {
   closed: [],
   isLazy: false,
 } as const;
+
+/** What no rule of the purchase would do. */
+function approveNow(bench: BooksBench, facts: Partial<Facts>): void {
+  const after = aLive('approving', { version: 3, facts });
+  bench.move('secured');
+  bench.apply(secured, { after, planned: [approval] });
+}
 
 function reportNothing(bench: BooksBench): void {
   bench.begin();
@@ -212,12 +262,38 @@ const restLies: readonly Lie[] = [
   ['a paid purchase without credit', (bench) => (bench.sell(), bench.apply({ type: 'settled' })), /credited 0 of 500/],
   ['a balance that is too low', (bench) => (finish(bench), bench.forge(4000n)), /at rest a payer has 4000/],
   [
+    'a success that is kept beside a purchase that gives back',
+    (bench) => (giveBack(bench), bench.keep('success', ours)),
+    /the journal keeps the machine's success, and no case is open/,
+  ],
+  [
+    'a failure that is kept beside a completed purchase',
+    (bench) => (finish(bench), bench.keep('failure', ours)),
+    /the journal keeps the machine's failure, and no case is open/,
+  ],
+  [
+    'an order closed and completed',
+    (bench) => (finish(bench), bench.keep('closed', {})),
+    /the journal keeps the machine's closed, and no case is open/,
+  ],
+  [
+    'a case that was opened for a statement that the journal had',
+    (bench) => (giveBack(bench), bench.keep('success', ours), bench.keep('success', ours, ['contradicting_result'])),
+    /the journal keeps the machine's success, and no case is open/,
+  ],
+  [
+    'a result under another approval that nobody looks at',
+    (bench) => (finish(bench), bench.keep('success', { ...ours, approvalId: 'another' })),
+    /keeps a success under another approval, and no case is open/,
+  ],
+  [
     'a statement that never reached the journal',
     (bench) => bench.books.stated({ machineId, orderSeq, kind: 'failure' }),
     /never acknowledged, not in the journal/,
   ],
 ];
 
+const ours = { approvalId: keyOf(purchaseId, 'approve', 1), basis: null };
 const refund = {
   purchaseId,
   n: 1,
@@ -254,17 +330,20 @@ describe('the books of a simulation', () => {
   const stories: readonly (readonly [string, (bench: BooksBench) => void])[] = [
     ['a sale', finish],
     ['a decline', decline],
+    ['a failed delivery', giveBack],
     [
-      'a failed delivery',
-      (bench) => {
-        fail(bench);
-        bench.call('reverse');
-        bench.move('returned');
-        bench.apply(eventOf.reversed);
-        bench.say(BACK, 'sms');
-        bench.finish('notify', 'refunded');
-      },
+      'a purchase whose payer read another offer first',
+      (bench) => (bench.quote({ machineNumber: '1203', orderSeq: 3, productName: 'Eau 50 cl' }), finish(bench)),
     ],
+    [
+      'a late success that a person is told of',
+      (bench) => (giveBack(bench), bench.keep('success', ours, ['contradicting_result'])),
+    ],
+    [
+      'a success without a result beside what was given back',
+      (bench) => (giveBack(bench), bench.keep('success', { ...ours, basis: 'no_result' })),
+    ],
+    ['a failure told again', (bench) => (giveBack(bench), bench.keep('failure', ours), bench.keep('failure', ours))],
   ];
   for (const [what, act] of stories) {
     it(`have nothing to say of ${what}`, () => {

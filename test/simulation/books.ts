@@ -10,7 +10,8 @@ import { createJournalRules } from './journal-rules.ts';
 import { createMachineRules } from './machine-rules.ts';
 import { createMoneyRules } from './money-rules.ts';
 import type { Ledger, Notes } from './notes.ts';
-import { createPages, evidenceOf, keptMinor, type Page, type Pages } from './pages.ts';
+import { createOfferRules } from './offer-rules.ts';
+import { createPages, evidenceOf, keptMinor, keyIn, type Page, type Pages } from './pages.ts';
 import { createPhoneRules } from './phone-rules.ts';
 import type { TextReader } from './said-text.ts';
 
@@ -55,8 +56,25 @@ function brokenOf(page: Page): readonly string[] {
   return brokenInvariants(page.purchase, isOwed ? { ...evidence, refundedMinor: evidence.securedMinor } : evidence);
 }
 
+/** What the machine said last must be what was done, or a person must be told that it was not. */
+function checkMachineWords(pages: Pages, page: Page): void {
+  if (page.machineWords.length === 0 || page.openCases.has('contradicting_result')) return;
+  const { state } = page.purchase;
+  const isPaid = state === 'settling' || state === 'completed';
+  const ours = keyIn(page, 'approve', 1);
+  for (const { kind, isProof, approvalId } of page.machineWords) {
+    if (approvalId !== null && approvalId !== ours) {
+      pages.complain(page, `the journal keeps a ${kind} under another approval, and no case is open`);
+      continue;
+    }
+    const isContradicted = kind === 'success' ? isProof && !isPaid : state === 'completed';
+    if (isContradicted) pages.complain(page, `the journal keeps the machine's ${kind}, and no case is open`);
+  }
+}
+
 function checkRest(pages: Pages): void {
   for (const page of pages.all.values()) {
+    checkMachineWords(pages, page);
     const isLive = pages.live.has(page);
     if (isLive && !mayStay(page)) pages.complain(page, 'never came to rest');
     if (isLive) continue;
@@ -75,7 +93,8 @@ export function createBooks({ rules, ledger, reader, pseudonymOf }: BooksDeps): 
   const money = createMoneyRules(pages, ledger);
   const machines = createMachineRules(pages, statements);
   const count: EdgeCount = createEdgeCount(pages, statements);
-  const phones = createPhoneRules({ pages, reader, pseudonymOf, onText: (key) => count.text(key) });
+  const offers = createOfferRules(pages);
+  const phones = createPhoneRules({ pages, reader, offers, pseudonymOf, onText: (key) => count.text(key) });
 
   return {
     ...journal,
@@ -85,6 +104,7 @@ export function createBooks({ rules, ledger, reader, pseudonymOf }: BooksDeps): 
     begun: (node, commit, answer) => {
       count.begun(node, commit, answer);
       journal.begun(node, commit, answer);
+      if (answer.kind === 'begun') offers.begun(commit.purchase.id);
     },
     committed: (node, commit, answer) => {
       count.committed(commit, answer);

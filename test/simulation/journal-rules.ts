@@ -17,7 +17,7 @@ import type {
 } from '../../src/purchase/store-port.ts';
 import { begin, transition } from '../../src/purchase/transition.ts';
 import type { JournalNotes } from './notes.ts';
-import { isGivenUp, keptMinor, keyIn, keyOfEffect, orderName, type Page, type Pages } from './pages.ts';
+import { isGivenUp, keptMinor, keyIn, keyOfEffect, orderName, type Page, type Pages, type Word } from './pages.ts';
 
 /** Kinds of effects that may be planned in a state. The first line's are needed there; see `neededIn`. */
 const MAY_BE_PLANNED: Readonly<Record<State, readonly EffectKind[]>> = {
@@ -56,21 +56,31 @@ function neededIn({ state, facts }: Purchase): Effect['kind'] | null {
   }
 }
 
-function isSame(one: unknown, other: unknown): boolean {
-  if (Object.is(one, other)) return true;
-  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
-  return isSameRecord({ ...one }, { ...other });
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
-function isSameRecord(one: Readonly<Record<string, unknown>>, other: Readonly<Record<string, unknown>>): boolean {
-  const names = Object.keys(one);
-  if (names.length !== Object.keys(other).length) return false;
-  return names.every((name) => Object.hasOwn(other, name) && isSame(one[name], other[name]));
+function isSame(one: unknown, other: unknown): boolean {
+  if (Object.is(one, other)) return true;
+  if (!isRecord(one) || !isRecord(other)) return false;
+  let members = 0;
+  for (const name in one) {
+    if (!Object.hasOwn(other, name) || !isSame(one[name], other[name])) return false;
+    members += 1;
+  }
+  for (const _ in other) members -= 1;
+  return members === 0;
 }
 
 /** Values whose order says nothing. */
 function listed(values: readonly string[]): string {
   return values.length < 2 ? (values[0] ?? '') : [...values].sort().join(' ');
+}
+
+/** What a statement says, and under which approval. */
+function wordOf({ kind, content }: MachineStatement): Word {
+  const { approvalId, basis } = content;
+  return { kind, isProof: basis !== 'no_result', approvalId: typeof approvalId === 'string' ? approvalId : null };
 }
 
 /** Name of a statement. */
@@ -143,6 +153,22 @@ export function createJournalRules(pages: Pages, rules: Rules, statements: Set<s
     if (wrong !== null) pages.complain(page, `${event.type} in ${was.state}: ${wrong}`);
   }
 
+  /** What holds whatever the rules of the purchase say, since these would be broken with them. */
+  function checkWord(page: Page, { after, event, planned }: Commit): void {
+    const { isLate, isOrderGone } = after.facts;
+    if (planned.some(({ effect }) => effect.kind === 'approve')) {
+      const isShort = 'leftMs' in event && event.leftMs < rules.dispatchMarginMs;
+      if (isLate || isShort) pages.complain(page, 'an approval is planned, and it is too late for one');
+      if (isOrderGone) pages.complain(page, 'an approval is planned, and the machine has closed the order');
+    }
+    if (event.type === 'settle_refused' && page.collectedMinor > 0n) {
+      pages.complain(page, 'settle_refused was committed, and the operator has been credited');
+    }
+    if (event.type === 'reverse_refused' && page.reversals > 0) {
+      pages.complain(page, 'reverse_refused was committed, and the money is back');
+    }
+  }
+
   function begun(node: string, commit: BeginCommit, answer: Begun): void {
     if (answer.kind !== 'begun') return;
     const { purchase, event, effects, deadlineMs } = commit;
@@ -165,6 +191,7 @@ export function createJournalRules(pages: Pages, rules: Rules, statements: Set<s
     const page = pageOf(commit.before.id, `${commit.event.type} was committed`);
     if (page === undefined) return;
     checkStep(page, commit);
+    checkWord(page, commit);
     const { after, event, statement } = commit;
     if (commit.deadline !== 'keep') page.hasDeadline = commit.deadline !== null;
     if (page.hasDeadline === isEnded(after))
@@ -184,7 +211,7 @@ export function createJournalRules(pages: Pages, rules: Rules, statements: Set<s
     }
     for (const attention of commit.opened) page.openCases.add(attention);
     for (const attention of commit.closed) page.openCases.delete(attention);
-    if (statement !== null) keep(statement);
+    if (statement !== null) keep(statement, page);
     checkEffects(page);
     checkMoney(page);
     if (event.type === 'vend_succeeded' && event.basis === null && page.delivered === 0) {
@@ -192,16 +219,21 @@ export function createJournalRules(pages: Pages, rules: Rules, statements: Set<s
     }
   }
 
-  function keep(statement: MachineStatement): void {
-    statements.add(statementName(statement));
+  /** False for one that the journal has. */
+  function keep(statement: MachineStatement, page: Page | undefined): boolean {
+    const name = statementName(statement);
+    if (statements.has(name)) return false;
+    statements.add(name);
+    page?.machineWords.push(wordOf(statement));
+    return true;
   }
 
   return {
     begun,
     committed,
     statementKept: (_node, statement, purchaseId, opened) => {
-      keep(statement);
       const page = purchaseId === null ? undefined : pages.find(purchaseId);
+      if (!keep(statement, page)) return;
       for (const attention of opened) page?.openCases.add(attention);
     },
     queryPlanned: (_node, id, row) => {

@@ -2,6 +2,7 @@
  * What the parts of a simulation tell the books. Each note is made at the moment at which the thing is true: at the
  * server that executes, at the phone that shows, at the hardware that drops; never when somebody only hears of it.
  */
+import type { Money } from '../../src/money.ts';
 import type { EffectKey, NoticeTemplate } from '../../src/purchase/effect.ts';
 import type { Attention, MachineId, Msisdn, PayerId, PurchaseId } from '../../src/purchase/purchase.ts';
 import type {
@@ -116,6 +117,16 @@ export type Saying = {
 /** Which text is due to whom. */
 export type NoticeName = { readonly purchaseId: PurchaseId; readonly template: NoticeTemplate };
 
+/** What a payer is about to be quoted, as his record on the board holds it: his yes is about this. */
+export type Offer = {
+  readonly purchaseId: PurchaseId;
+  readonly machineNumber: string;
+  readonly orderSeq: number;
+  readonly item: number | null;
+  readonly productName: string;
+  readonly price: Money;
+};
+
 /** Phones. */
 export interface PhoneNotes {
   /** In the node, as the account is asked to send: truth is judged now. Answers a name for the notes that follow. */
@@ -128,6 +139,8 @@ export interface PhoneNotes {
   payerMet(payerId: PayerId, payer: Msisdn): void;
   /** A dialog's record was saved on the board, or a text's quote was taken: whose answer is next, it is about this. `watchDialogs` notes it. */
   offerHeld(payerMac: string, purchaseId: PurchaseId, isConfirmed: boolean, isNewTurn: boolean): void;
+  /** A quote was saved on the board, before its text is said. `payerMac` as in `offerHeld`. `watchDialogs` notes it. */
+  quoted(payerMac: string, offer: Offer): void;
   /** A notice is handed to the notifier, and what became of it. `watchNotices` notes it. */
   noticed(node: string, notice: NoticeName, outcome: 'asked' | 'sent' | 'given_up' | 'later'): void;
   /** The payer broke off, or the network did; his dialog is over. */

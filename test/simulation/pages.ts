@@ -19,7 +19,17 @@ import {
   type Purchase,
   type PurchaseId,
 } from '../../src/purchase/purchase.ts';
+import type { MachineStatement } from '../../src/purchase/store-port.ts';
 import type { TextKey } from '../../src/ussd/phrases.ts';
+
+/** A final word of the machine that the journal keeps for a purchase. */
+export type Word = {
+  readonly kind: MachineStatement['kind'];
+  /** It says what happened: a success without a result says nothing. */
+  readonly isProof: boolean;
+  /** Null where the statement names none. */
+  readonly approvalId: EffectKey | null;
+};
 
 /** All that was seen of one purchase. */
 export type Page = {
@@ -36,6 +46,8 @@ export type Page = {
   /** How often the wallet was asked to authorize or validate under each key. */
   readonly called: Map<EffectKey, number>;
   readonly openCases: Set<Attention>;
+  /** In the order in which they came; each but once. */
+  readonly machineWords: Word[];
   securedMinor: bigint;
   returnedMinor: bigint;
   refundedMinor: bigint;
@@ -151,6 +163,7 @@ export function createPages(): Pages {
       intentions: new Map(),
       called: new Map(),
       openCases: new Set(),
+      machineWords: [],
       securedMinor: 0n,
       returnedMinor: 0n,
       refundedMinor: 0n,

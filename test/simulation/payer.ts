@@ -7,6 +7,7 @@ import type { TextKey } from '../../src/ussd/phrases.ts';
 import type { Dice } from './chance.ts';
 import type { FaultPlan } from './faults.ts';
 import type { Phone, PhoneNetwork } from './network.ts';
+import type { WorldNotes } from './notes.ts';
 import type { TextReader } from './said-text.ts';
 import type { Timeline } from './timeline.ts';
 import type { Account, SimWallet } from './wallet.ts';
@@ -38,6 +39,7 @@ export type PayerDeps = {
   readonly timeline: Timeline;
   readonly dice: Dice;
   readonly faults: FaultPlan;
+  readonly notes: Pick<WorldNotes, 'reached'>;
   readonly network: PhoneNetwork;
   readonly wallet: SimWallet;
   readonly reader: TextReader;
@@ -62,7 +64,7 @@ const AGAIN: ReadonlySet<TextKey> = new Set<TextKey>([
 
 /** A payer with an account at the wallet and a phone on the network. */
 export function createPayer(deps: PayerDeps): Payer {
-  const { timeline, dice, faults, wallet, reader, account } = deps;
+  const { timeline, dice, faults, notes, wallet, reader, account } = deps;
   const { payer: msisdn } = account;
   let errand: Errand | null = null;
   let dials = 0;
@@ -109,12 +111,15 @@ export function createPayer(deps: PayerDeps): Payer {
     think(THINKS_MS * 2, errand.by === 'ussd' ? dial : text);
   }
 
-  function press(key: string): void {
+  function press(key: string, isYes = false): void {
     const meanMs = faults.strikes('payer_slow', 0.02) ? 30_000 : THINKS_MS;
     think(meanMs, () => {
       phone.key(key);
       if (faults.strikes('payer_confirms_twice', 0.02)) {
-        timeline.after(dice.latency(dice.pick([100, 800, 2_500])), () => phone.key(key));
+        timeline.after(dice.latency(dice.pick([100, 800, 2_500])), () => {
+          if (isYes && phone.isOpen) notes.reached(22);
+          phone.key(key);
+        });
       }
       hangUpSoon(dice.pick([50, 500, 3_000]));
     });
@@ -156,7 +161,7 @@ export function createPayer(deps: PayerDeps): Payer {
       case 'unknown_number':
         return press(numberKey());
       case 'quote':
-        return press(dice.happens(0.97) ? '1' : dice.pick(['0', '2', '7', '00']));
+        return dice.happens(0.97) ? press('1', true) : press(dice.pick(['0', '2', '7', '00']));
       case 'no_order':
       case 'busy':
       case 'order_changed':

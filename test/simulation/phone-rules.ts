@@ -5,6 +5,7 @@
 import type { Msisdn, PurchaseId, State } from '../../src/purchase/purchase.ts';
 import type { TextKey } from '../../src/ussd/phrases.ts';
 import type { NoticeName, PhoneNotes, Saying } from './notes.ts';
+import type { OfferRules } from './offer-rules.ts';
 import { keptMinor, type Page, type Pages } from './pages.ts';
 import { claimOf, type TextReader } from './said-text.ts';
 
@@ -17,6 +18,7 @@ export interface PhoneRules extends Omit<PhoneNotes, 'payerMet'> {
 export type PhoneRulesDeps = {
   readonly pages: Pages;
   readonly reader: TextReader;
+  readonly offers: OfferRules;
   /** Keyed hash of a number, as the boards name its owner. */
   readonly pseudonymOf: (payer: Msisdn) => string;
   /** Hears each text as it is said, for the count of edges. */
@@ -37,7 +39,7 @@ const PAID_STATES: ReadonlySet<State> = new Set<State>(['approving', 'vending', 
 type Said = { readonly key: TextKey; readonly about: readonly PurchaseId[] };
 
 /** Creates the rules. */
-export function createPhoneRules({ pages, reader, pseudonymOf, onText }: PhoneRulesDeps): PhoneRules {
+export function createPhoneRules({ pages, reader, offers, pseudonymOf, onText }: PhoneRulesDeps): PhoneRules {
   const saidOf = new Map<number, Said>();
   /** By payer, whose next text is about these offers. */
   const held = new Map<string, Set<PurchaseId>>();
@@ -76,25 +78,37 @@ export function createPhoneRules({ pages, reader, pseudonymOf, onText }: PhoneRu
   }
 
   /** Purchases that a text is about: by its reference, by the notice that it is, or by the offer its sender holds. */
-  function aboutOf({ payer, by }: Saying, reference: string | null): readonly PurchaseId[] {
+  function aboutOf({ by }: Saying, place: string, reference: string | null): readonly PurchaseId[] {
     if (reference !== null) {
       const page = pages.ofReference(reference);
       return page === undefined ? [] : [page.purchase.id];
     }
     if (by === 'sms' && asked !== null) return [asked.purchaseId];
-    return [...(held.get(placeOf(payer, by)) ?? [])];
+    return [...(held.get(place) ?? [])];
   }
 
-  const placeOf = (payer: Msisdn, by: Saying['by']): string => `${by === 'sms' ? 'sms:' : ''}${pseudonymOf(payer)}`;
+  /** A hash each, so they are kept. */
+  const placesOf = new Map<Msisdn, Readonly<Record<Saying['by'], string>>>();
+
+  function placeOf({ payer, by }: Saying): string {
+    const known = placesOf.get(payer);
+    if (known !== undefined) return known[by];
+    const name = pseudonymOf(payer);
+    const places = { ussd: name, sms: `sms:${name}` };
+    placesOf.set(payer, places);
+    return places[by];
+  }
 
   function said(_node: string, saying: Saying): number {
     const number = sayings;
     sayings += 1;
+    const place = placeOf(saying);
     const read = reader.read(saying.text);
     if (read === null) pages.complain(null, `no phrase of ours: ${JSON.stringify(saying.text)}`);
     else {
       onText(read.key);
-      const about = aboutOf(saying, read.reference);
+      offers.said(place, number, read);
+      const about = aboutOf(saying, place, read.reference);
       saidOf.set(number, { key: read.key, about });
       for (const id of about) {
         const page = pages.find(id);
@@ -102,7 +116,7 @@ export function createPhoneRules({ pages, reader, pseudonymOf, onText }: PhoneRu
       }
     }
     if (saying.by === 'sms' && asked !== null) asked = null;
-    else held.delete(placeOf(saying.payer, saying.by));
+    else held.delete(place);
     return number;
   }
 
@@ -111,6 +125,7 @@ export function createPhoneRules({ pages, reader, pseudonymOf, onText }: PhoneRu
    * is over promises nothing.
    */
   function heard(number: number): void {
+    offers.heard(number);
     const spoken = saidOf.get(number);
     if (spoken === undefined) return;
     saidOf.delete(number);
@@ -134,11 +149,13 @@ export function createPhoneRules({ pages, reader, pseudonymOf, onText }: PhoneRu
     offerHeld: (payerMac, purchaseId, isConfirmed, isNewTurn) => {
       // What an earlier turn has not said it never will: only one turn is answered at a time.
       if (isNewTurn) held.delete(payerMac);
+      if (isConfirmed) offers.yesGiven(purchaseId);
       // A name under which nobody has said yes stands for nothing that could be debited.
       if (!isConfirmed && pages.find(purchaseId) === undefined) return;
       const ids = held.get(payerMac) ?? new Set();
       held.set(payerMac, ids.add(purchaseId));
     },
+    quoted: (payerMac, offer) => offers.quoted(payerMac, offer),
     noticed: (_node, notice, outcome) => {
       asked = outcome === 'asked' ? notice : null;
       const page = pages.find(notice.purchaseId);

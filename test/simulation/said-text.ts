@@ -6,8 +6,11 @@ import { transliterate } from '../../src/smpp/data-coding.ts';
 import type { TextKey } from '../../src/ussd/phrases.ts';
 import { placeholdersOf } from '../../src/ussd/phrases.ts';
 
+/** What a text names of an offer or a purchase, as it stands there. */
+type Named = { readonly machine?: string; readonly product?: string; readonly price?: string };
+
 /** A text, recognized. */
-export type ReadText = { readonly key: TextKey; readonly reference: string | null };
+export type ReadText = { readonly key: TextKey; readonly reference: string | null; readonly names: Named };
 
 /** What a text claims of the payer's money. */
 export type Claim = 'nothing_moved' | 'paid' | 'given_back' | 'none';
@@ -41,15 +44,23 @@ export function claimOf(key: TextKey): Claim {
 type Pattern = { readonly key: TextKey; readonly expression: RegExp };
 
 const BUCKET_LETTERS = 4;
+/** Texts that are read but once are not remembered: a reference is one purchase's. */
+const MOST_KNOWN = 2_000;
 
 function escape(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** The phrase as an expression; what it names may be anything, its reference is read out. */
+/** The phrase as an expression; what it names may be anything, and is read out where it is named first. */
 function expressionOf(template: string): RegExp {
+  const read = new Set<string>();
   const parts = template.split(/(\{\w+\})/).map((part) => {
     if (part === '{reference}') return '(?<reference>[0-9A-Z]{6})';
+    const name = /^\{(machine|product|price)\}$/.exec(part)?.[1];
+    if (name !== undefined && !read.has(name)) {
+      read.add(name);
+      return `(?<${name}>[\\s\\S]+?)`;
+    }
     return /^\{\w+\}$/.test(part) ? '[\\s\\S]+?' : escape(part);
   });
   return new RegExp(`^${parts.join('')}$`);
@@ -95,7 +106,9 @@ export function createTextReader(
   function recognize(text: string): ReadText | null {
     for (const { key, expression } of [...(buckets.get(text.slice(0, BUCKET_LETTERS)) ?? []), ...anywhere]) {
       const found = expression.exec(text);
-      if (found !== null) return { key, reference: found.groups?.['reference'] ?? null };
+      if (found === null) continue;
+      const { reference = null, ...names } = { ...found.groups };
+      return { key, reference, names };
     }
     return null;
   }
@@ -107,7 +120,7 @@ export function createTextReader(
       const before = known.get(plain);
       if (before !== undefined) return before;
       const read = recognize(plain);
-      if (known.size < 2_000) known.set(plain, read);
+      if (known.size < MOST_KNOWN && read?.reference === null) known.set(plain, read);
       return read;
     },
   };

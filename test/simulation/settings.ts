@@ -48,7 +48,7 @@ export const simRules: Rules = {
   ...defaultRules,
   ...rulesOf(simConfig),
   lateMs: 10 * MINUTE,
-  overdueMs: 60 * MINUTE,
+  overdueMs: 15 * MINUTE,
 };
 /** `config/texts/`, read once. */
 export const simTexts = loadTexts(new URL('../../config/texts/', import.meta.url));

@@ -267,7 +267,7 @@ async function buildStage({ options, dice, timeline, trace, faults, onBug }: Sta
     ...{ journal, board, wallet, phones, machines: network, onBug },
   };
   const payers = openAccounts(dice.fork(), wallet).map((account) =>
-    createPayer({ timeline, dice: dice.fork(), faults, network: phones, wallet, reader, account }),
+    createPayer({ timeline, dice: dice.fork(), faults, notes, network: phones, wallet, reader, account }),
   );
   wallet.onPush((id, msisdn) => payers.find((payer) => payer.msisdn === msisdn)?.push(id));
   const nodes = Array.from({ length: options.nodes }, (_, index) => createSimNode(`node${index + 1}`, world));

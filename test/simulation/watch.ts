@@ -2,12 +2,13 @@
  * Ports that note what passes through them. Each is put directly around what executes (the store in memory, the ledger
  * of the wallet), inside the simulated network: an answer that gets lost has been noted all the same.
  */
+import { z } from 'zod';
 import type { DialogBoard } from '../../src/purchase/order-board-port.ts';
 import type { PaymentPort } from '../../src/purchase/payment-port.ts';
 import type { NoticePort } from '../../src/purchase/purchases-port.ts';
 import type { PurchaseStore, Subscribers } from '../../src/purchase/store-port.ts';
 import type { Store } from '../../src/store/store.ts';
-import type { JournalNotes, PhoneNotes, WalletNotes } from './notes.ts';
+import type { JournalNotes, Offer, PhoneNotes, WalletNotes } from './notes.ts';
 
 /** A node's store, noted. `node` is the incarnation. */
 export function watchStore(store: Store, node: string, notes: JournalNotes & PhoneNotes): Store {
@@ -107,6 +108,24 @@ function idIn(body: string): string | null {
   return /"purchaseId":"([^"]+)"/.exec(body)?.[1] ?? null;
 }
 
+const kept = z.object({
+  orderSeq: z.number(),
+  item: z.number().nullable(),
+  amountMinor: z.string(),
+  currency: z.string(),
+  productName: z.string(),
+});
+const named = z.object({ purchaseId: z.string(), machineNumber: z.string() });
+/** What a dialog's record, and a text's quote, say of an offer. */
+const dialogOffer = named.extend({ quoted: kept });
+const textOffer = named.extend(kept.shape);
+
+function offerOf({ purchaseId, machineNumber }: z.infer<typeof named>, quote: z.infer<typeof kept>): Offer {
+  const { orderSeq, item, productName, amountMinor, currency } = quote;
+  const price = { minor: BigInt(amountMinor), currency };
+  return { purchaseId, machineNumber, orderSeq, item, productName, price };
+}
+
 /** A node's dialogs, noted: whose next answer is about which offer. */
 export function watchDialogs(dialogs: DialogBoard, notes: PhoneNotes): DialogBoard {
   return {
@@ -119,13 +138,23 @@ export function watchDialogs(dialogs: DialogBoard, notes: PhoneNotes): DialogBoa
         // A new order of a sender is another matter than what he said yes to before.
         if (dialog.body.includes('"isOpen":true')) notes.offerHeld(dialog.payer, id, false, true);
       } else {
-        const isNewTurn = dialog.body.includes('"phase":"answering"');
+        // A turn that is taken, or a dial that is answered, which may have gone on under a new name.
+        const isOwed = dialog.body.includes('"phase":"answering"');
+        const isNewTurn = isOwed || dialog.body.includes('"lastInput":""');
         notes.offerHeld(dialog.payer, id, dialog.body.includes('"isConfirmed":true'), isNewTurn);
+        if (!isOwed && dialog.body.includes('"screen":"quote"')) {
+          const record = dialogOffer.parse(JSON.parse(dialog.body));
+          notes.quoted(dialog.payer, offerOf(record, record.quoted));
+        }
       }
       return answer;
     },
     isFirst: (account, digest, ttlMs) => dialogs.isFirst(account, digest, ttlMs),
-    saveQuote: (account, payer, body, ttlMs) => dialogs.saveQuote(account, payer, body, ttlMs),
+    saveQuote: async (account, payer, body, ttlMs) => {
+      await dialogs.saveQuote(account, payer, body, ttlMs);
+      const quote = textOffer.parse(JSON.parse(body));
+      notes.quoted(`sms:${payer}`, offerOf(quote, quote));
+    },
     takeQuote: async (account, payer) => {
       const body = await dialogs.takeQuote(account, payer);
       const id = body === null ? null : idIn(body);

@@ -160,6 +160,17 @@ describe('a key', () => {
     expect(bench.purchases.confirmed).to.deep.equal([]);
   });
 
+  it('delivered again as the same PDU after half a minute is no yes to a screen that opened meanwhile', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    await node.dial('*123*4567#');
+    await bench.placeOrder('4567');
+    expect(await node.key('1', { sequence: 77 })).to.contain('1 Payer');
+    await bench.clock.turn(30_000);
+    expect(await node.key('1', { sequence: 77 })).to.equal('nothing');
+    expect(bench.purchases.confirmed).to.deep.equal([]);
+  });
+
   it('of a new session in mid-dialog is followed', async () => {
     const { node } = await quoted();
     expect(await node.key('1', { sessionId: 'changed' })).to.match(/^END Payé/);

@@ -110,6 +110,33 @@ describe('a redial after the confirmation (edge 21)', () => {
     expect(new Set(bench.purchases.confirmed.map(({ purchaseId }) => purchaseId)).size, bought.join()).to.equal(2);
   });
 
+  it('offers the next order of the machine under a new name, though the first yes was never answered', async () => {
+    const { bench, node } = await started();
+    bench.purchases.script.isConfirmBroken = true;
+    expect(await node.key('1')).to.match(/^END Résultat pas encore connu/);
+    bench.purchases.script.isConfirmBroken = false;
+    await bench.placeOrder('4567', { seq: 2, minor: 300n });
+    expect(await node.dial('*123*4567#')).to.contain('1 Continuer');
+    expect(await node.key('1')).to.contain('300 F CFA\n1 Payer');
+    await bench.clock.turn(6_000);
+    expect(await node.key('1')).to.match(/^END Payé: 300 F CFA/);
+    const [first, second] = bench.purchases.confirmed;
+    expect([first?.orderSeq, second?.orderSeq]).to.deep.equal([1, 2]);
+    expect(second?.purchaseId).not.to.equal(first?.purchaseId);
+  });
+
+  it('offers the same order under the same name, when the first yes was never answered', async () => {
+    const { bench, node } = await started();
+    bench.purchases.script.isConfirmBroken = true;
+    await node.key('1');
+    bench.purchases.script.isConfirmBroken = false;
+    await node.dial('*123*4567#');
+    expect(await node.key('1')).to.contain('500 F CFA\n1 Payer');
+    await bench.clock.turn(6_000);
+    expect(await node.key('1')).to.match(/^END Payé: 500 F CFA/);
+    expect(new Set(bench.purchases.confirmed.map(({ purchaseId }) => purchaseId)).size).to.equal(1);
+  });
+
   it('begins a new purchase under a new name once the first was declined', async () => {
     const { bench, node } = await started();
     bench.purchases.script.afterConfirm = { state: 'declined', declineCode: 'insufficient_funds' };
