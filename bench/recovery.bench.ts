@@ -158,6 +158,7 @@ function startWorkers(store: Store) {
     machines,
     notices: { send: async () => ({ kind: 'sent' }) },
     subscribers: { ...store.subscribers, msisdnOf: async () => '221771234501' },
+    budgets: { authorizeMs: 12_000, otherMs: 10_000 },
     languageOf: async () => null,
   });
   const polling = { ...ports, coordinator, machines, random: Math.random };

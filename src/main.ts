@@ -36,6 +36,11 @@ async function loadedConfig(files: readonly string[]): Promise<Config> {
   return loaded.value;
 }
 
+/** What the driver lets escape when the database goes away ends a command that reads, as any other answer of it would. */
+function endOnEscaped(): void {
+  process.on('uncaughtException', (error) => void tellEnding(error).finally(() => process.exit()));
+}
+
 /** Whatever nobody caught ends the process, whose supervisor starts it again; by the log, so that numbers are masked. */
 async function endOnBug(log: Log): Promise<void> {
   const { isEscapedDriverFault } = await import('./store/driver-faults.ts');
@@ -173,6 +178,7 @@ async function auditCommand(options: AuditFlags): Promise<void> {
   if (!opened.ok) throw configurationEnd(opened.refusal, file);
   const comparedWith = file ?? (wallet === null ? null : "the centre's ledger");
   const { value: ready } = opened;
+  endOnEscaped();
   try {
     process.exitCode = await runAudit((within, listener) => ready.run(within, listener), {
       range,
@@ -219,12 +225,10 @@ async function showCommand(name: string, options: PurchaseFlags): Promise<void> 
 const actCommand =
   (act: ActName) =>
   async (name: string, options: ActFlags): Promise<void> => {
-    const { amountOf, printOutcome, theOne } = await import('./cli/purchases.ts');
+    const { amountOf, checkedAct, printOutcome, theOne } = await import('./cli/purchases.ts');
     const { actOf } = await import('./composition/people.ts');
-    const who = actOf(options.reason, options.by);
+    const who = checkedAct(actOf(options.reason, options.by));
     const amountMinor = amountOf(options.amount);
-    if (who.reason === '' || who.by === '')
-      throw new CommandEnd(exitCodes.usage, 'Say why, and by whom: --reason, --by.');
     await atDesk(options, async (desk) => {
       const one = theOne(name, await desk.find(name));
       const { id } = one.purchase;
@@ -350,10 +354,14 @@ export async function runCommandLine(parameters: readonly string[]): Promise<voi
   try {
     await program.parseAsync([...parameters]);
   } catch (error) {
-    const { exitCode, sentence, isBug } = endingOf(error);
-    process.exitCode = exitCode;
-    if (sentence !== null) say(isBug ? await masked(sentence) : sentence);
+    await tellEnding(error);
   }
+}
+
+async function tellEnding(error: unknown): Promise<void> {
+  const { exitCode, sentence, isBug } = endingOf(error);
+  process.exitCode = exitCode;
+  if (sentence !== null) say(isBug ? await masked(sentence) : sentence);
 }
 
 /** What nobody foresaw may quote anything. */

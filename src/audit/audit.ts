@@ -8,6 +8,7 @@ import {
   type JournalAudit,
   type PackedPurchase,
   type Purchases,
+  providerOf,
   purchaseOf,
 } from '../store/journal-audit.ts';
 import { type Clock, type DurationMs, pause } from '../time.ts';
@@ -53,10 +54,11 @@ export type AuditListener = {
   readonly onDay: (day: string, soFar: AuditCounts) => void;
 };
 
-/** What was read. */
+/** What was read. `notCompared`: purchases by another wallet than the one that is compared with. */
 export type AuditCounts = {
   readonly days: number;
   readonly purchases: number;
+  readonly notCompared: number;
   readonly movements: number;
   readonly findings: number;
 };
@@ -69,30 +71,83 @@ const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Runs it. @throws what the databases throw. */
 export async function audit(deps: AuditDeps, range: AuditRange, listener: AuditListener): Promise<AuditCounts> {
-  const counts = { days: 0, purchases: 0, movements: 0, findings: 0 };
+  const counts = { days: 0, purchases: 0, notCompared: 0, movements: 0, findings: 0 };
   const say = (finding: Finding): void => {
     counts.findings += 1;
     listener.onFinding(finding);
   };
-  const all = await deps.journal.days();
-  const days = all.filter(
+  const days = (await deps.journal.days()).filter(
     (day) => (range.from === null || day >= range.from) && (range.to === null || day <= range.to),
   );
   const isWhole = range.from === null && range.to === null;
-  const judge = createJudge(deps, all[0]);
-  for (const day of days) {
-    // Money that bears no id of these days has to be somewhere: before the first, or after the last.
-    const ids = idsOfDay(day);
-    const from = day === all[0] && range.from === null ? '' : ids.from;
-    const to = day === all.at(-1) && range.to === null ? null : ids.to;
-    const suspects = await readDay(deps, { ids, from, to }, { judge, counts });
+  const judge = createJudge(deps);
+  const old = createOldMoney(range.from === null ? days[0] : '');
+  for (const { day, ...within } of spansOf(days, range)) {
+    const suspects = await readSpan(deps, within, { judge, counts, old });
     for (const finding of await lookAgain(deps, suspects, judge)) say(finding);
+    if (day === null) continue;
     for (const oddity of await deps.journal.odditiesOf(day)) say(advised({ ...oddity, check: oddity.kind }));
     counts.days += 1;
     listener.onDay(day, counts);
   }
+  for (const found of old.found()) say(advised(found));
+  if (isWhole && days.length === 0 && deps.wallet !== null) say(advised(noDays));
   for (const finding of isWhole ? await readWhole(deps) : []) say(finding);
   return counts;
+}
+
+const noDays: Found = {
+  ...about(null, null),
+  check: 'history',
+  subject: 'the journal',
+  expected: 'a day at least, beside a wallet',
+  found: 'none',
+};
+
+type Span = { readonly from: string; readonly to: string | null };
+
+/**
+ * Days and what lies between them, so that each name lies in one span: money of a day that the journal does not have, of
+ * before the first and after the last, and under a name that is no id, has to be somewhere.
+ */
+function spansOf(days: readonly string[], range: AuditRange): readonly (Span & { readonly day: string | null })[] {
+  const first = range.from === null ? '' : idsOfDay(range.from).from;
+  const last = range.to === null ? null : idsOfDay(range.to).to;
+  if (days.length === 0) return [{ day: null, from: first, to: last }];
+  return days.map((day, at) => {
+    const next = days[at + 1];
+    return {
+      day,
+      from: at === 0 ? first : idsOfDay(day).from,
+      to: next === undefined ? last : idsOfDay(next).from,
+    };
+  });
+}
+
+type OldMoney = { take(group: StatementGroup): boolean; found(): readonly Found[] };
+
+/** Money older than the journal's first day, in one line: there may be years of it. `firstDay`: none when absent, every day when empty. */
+function createOldMoney(firstDay: string | undefined): OldMoney {
+  const before = firstDay === undefined ? null : firstDay === '' ? '' : idsOfDay(firstDay).from;
+  const sums = new Map<string, { payments: number; minor: bigint }>();
+  return {
+    take: (group) => {
+      if (!UUID7.test(group.reference) || (before !== null && group.reference >= before)) return false;
+      for (const { amountMinor, currency } of securedOf(linesOf(group))) {
+        const { payments, minor } = sums.get(currency) ?? { payments: 0, minor: 0n };
+        sums.set(currency, { payments: payments + 1, minor: minor + amountMinor });
+      }
+      return true;
+    },
+    found: () =>
+      [...sums].map(([currency, { payments, minor }]) => ({
+        ...about(null, null),
+        check: 'unknown_money',
+        subject: firstDay === undefined ? 'of any day' : `older than ${firstDay}`,
+        expected: 'purchases that asked for it',
+        found: `${minor} ${currency} secured at the wallet in ${payments} payments, and no such purchases`,
+      })),
+  };
 }
 
 type Judge = (pair: Pair) => readonly Found[];
@@ -101,21 +156,20 @@ type Judge = (pair: Pair) => readonly Found[];
 const MOST_REMEMBERED = 50_000;
 const AGREED: readonly Found[] = [];
 
-/** `firstDay`: of the journal; what is older is none of its business. */
-function createJudge({ wallet, macOf }: AuditDeps, firstDay: string | undefined): Judge {
+function createJudge({ wallet, macOf }: AuditDeps): Judge {
   const historyOf = createHistoryJudge();
   const isPayer = createPayerJudge(macOf);
-  const oldest = firstDay === undefined ? '' : idsOfDay(firstDay).from;
   const agreed = new Set<string>();
   return ({ purchase, group }) => {
-    if (purchase === null) return group === null ? AGREED : unknownMoney(linesOf(group), oldest);
+    if (purchase === null) return group === null ? AGREED : unknownMoney(linesOf(group));
     const key = group === null ? purchase.said : `${purchase.said}\n${group.said}`;
     const isSamePayer = isPayer(purchase, group);
     if (isSamePayer && agreed.has(key)) return AGREED;
     const read = purchaseOf(purchase);
     const isCompared = wallet !== null && read.row?.provider === wallet.provider;
     const money = isCompared ? judgeMoney(read, group === null ? [] : linesOf(group)) : AGREED;
-    const found = [...judgeJournal(read, historyOf), ...money];
+    const foreign = isCompared || wallet === null || group === null ? AGREED : foreignMoney(purchase, wallet, group);
+    const found = [...judgeJournal(read, historyOf), ...money, ...foreign];
     if (found.length === 0 && agreed.size < MOST_REMEMBERED) agreed.add(key);
     return isSamePayer || !isCompared ? found : [...found, otherPayer(purchase)];
   };
@@ -143,11 +197,24 @@ function otherPayer({ id, reference }: PackedPurchase): Found {
   return { ...about(id, reference), check: 'terms', expected, found: 'paid by another number at the wallet' };
 }
 
-/** Money under a name that no purchase has; not what is older than the journal's memory. */
-function unknownMoney(lines: readonly StatementLine[], oldest: string): readonly Found[] {
-  const moved = lines.filter((line) => line.kind === 'authorize' && line.status === 'done');
+/** Money at this wallet of a purchase that says that another one has it: which of them is right, nobody can compare. */
+function foreignMoney(purchase: PackedPurchase, wallet: Wallet, group: StatementGroup): readonly Found[] {
+  const provider = providerOf(purchase);
+  const moved = linesOf(group).filter((line) => line.status !== 'failed').length;
+  if (provider === '' || moved === 0) return [];
+  const found = `${moved} movements at ${wallet.provider}`;
+  return [{ ...about(purchase.id, purchase.reference), check: 'terms', expected: `paid by ${provider}`, found }];
+}
+
+function securedOf(lines: readonly StatementLine[]): readonly StatementLine[] {
+  return lines.filter((line) => line.kind === 'authorize' && line.status === 'done');
+}
+
+/** Money under a name that no purchase has. */
+function unknownMoney(lines: readonly StatementLine[]): readonly Found[] {
+  const moved = securedOf(lines);
   const [first] = moved;
-  if (first === undefined || (UUID7.test(first.reference) && first.reference < oldest)) return [];
+  if (first === undefined) return [];
   const sum = moved.reduce((total, line) => total + line.amountMinor, 0n);
   const name = first.reference === '' ? `key ${first.key ?? 'unknown'}` : `reference ${first.reference}`;
   const known = UUID7.test(first.reference) ? about(first.reference, null) : { ...about(null, null), subject: name };
@@ -162,22 +229,29 @@ function unknownMoney(lines: readonly StatementLine[], oldest: string): readonly
   ];
 }
 
-type DayRange = {
-  readonly ids: { readonly from: string; readonly to: string };
-  readonly from: string;
-  readonly to: string | null;
+type Counting = {
+  readonly judge: Judge;
+  readonly counts: { purchases: number; notCompared: number; movements: number };
+  readonly old: OldMoney;
 };
-type Counting = { readonly judge: Judge; readonly counts: { purchases: number; movements: number } };
+
+/** Of every id there is. */
+const ALL_IDS = { from: '00000000-0000-0000-0000-000000000000', to: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
 
 /** Names of those that do not agree at the first look. */
-async function readDay(deps: AuditDeps, { ids, from, to }: DayRange, counting: Counting): Promise<readonly string[]> {
+async function readSpan(deps: AuditDeps, span: Span, { judge, counts, old }: Counting): Promise<readonly string[]> {
   const suspects: string[] = [];
   const see = (name: string, pair: Pair): void => {
-    if (pair.purchase !== null) counting.counts.purchases += 1;
-    if (pair.group !== null) counting.counts.movements += countLines(pair.group);
-    if (counting.judge(pair).length > 0) suspects.push(name);
+    const { purchase, group } = pair;
+    if (group !== null) counts.movements += countLines(group);
+    if (purchase !== null) {
+      counts.purchases += 1;
+      if (deps.wallet !== null && providerOf(purchase) !== deps.wallet.provider) counts.notCompared += 1;
+    } else if (group !== null && old.take(group)) return;
+    if (judge(pair).length > 0) suspects.push(name);
   };
-  await both(deps, ids, { from, to }, see);
+  const ids = { from: span.from === '' ? ALL_IDS.from : span.from, to: span.to ?? ALL_IDS.to };
+  await both(deps, ids, span, see);
   return suspects;
 }
 
@@ -249,7 +323,7 @@ async function lookAgain(deps: AuditDeps, suspects: readonly string[], judge: Ju
 async function readWhole({ journal, wallet }: AuditDeps): Promise<readonly Finding[]> {
   const found: Found[] = (await journal.odditiesOfAll()).map((oddity) => ({ ...oddity, check: oddity.kind }));
   if (wallet === null) return found.map(advised);
-  for (const line of wallet.unasked()) found.push(...unknownMoney([line], ''));
+  for (const line of wallet.unasked()) found.push(...unknownMoney([line]));
   for (const each of await wallet.verify()) {
     found.push({
       ...about(null, null),

@@ -59,6 +59,7 @@ export function judgeJournal(purchase: AuditedPurchase, historyOf: (history: str
   judgeEffects(purchase, row, say);
   judgeCases(purchase, row, say);
   judgeDelivery(purchase, row, say);
+  judgePromises(purchase, row, say);
   return found;
 }
 
@@ -145,6 +146,11 @@ function judgeCases({ cases, openCases }: AuditedPurchase, row: AuditedRow, say:
   for (const attention of row.facts.attention.filter((each) => !cases.includes(each))) {
     say('attention', `a case ${attention}, as the purchase says`, 'none');
   }
+}
+
+function judgePromises({ refunds }: AuditedPurchase, { amountMinor }: AuditedRow, say: Say): void {
+  const promised = refunds.reduce((total, each) => total + each.amountMinor, 0n);
+  if (promised > amountMinor) say('refund', `refunds of ${amountMinor} at most`, `${promised} promised`);
 }
 
 /** A contradiction that has a case is before a person already. */

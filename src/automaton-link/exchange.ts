@@ -70,6 +70,8 @@ export type ExchangeDeps = {
   readonly onCall: (call: IncomingCall) => void;
   /** A text that is no frame. */
   readonly onBadFrame: (what: string) => void;
+  /** A call of ours that could not be written, for a fault of ours; it is `unsent`. */
+  readonly onUnwritable: (action: Action, bug: unknown) => void;
   /** `retryMs` of our `busy` when the other side has too many calls open. */
   readonly retryMs: DurationMs;
 };
@@ -150,7 +152,7 @@ export class Exchange {
     return this.#unanswered > 0;
   }
 
-  /** Calls the other side. Never rejects for what the other side does. @throws Bug when the content does not fit. */
+  /** Calls the other side. Never rejects for what the other side does. @throws Bug when the content does not fit; content made later is `unsent` then. */
   call<A extends Action>(action: A, content: Content<A>, options: CallOptions<A>): Promise<Answer<A>> {
     const write = writerOf(action, content);
     if (this.#isOver || this.#queue.length >= maxQueued) return Promise.resolve({ kind: 'unsent' });
@@ -211,7 +213,7 @@ export class Exchange {
       if (next === undefined) return;
       if (this.#outstanding.size > 0 && !(next.isAlongside && this.#outstanding.size === 1)) return;
       this.#queue.shift();
-      const payload = next.write();
+      const payload = this.#payloadOf(next);
       if (payload === null) {
         next.stopTimer();
         next.settle({ kind: 'unsent' });
@@ -220,6 +222,16 @@ export class Exchange {
       const msgId = this.#deps.newMsgId();
       this.#outstanding.set(msgId, next);
       this.#deps.send(encodeCall(msgId, next.action, payload));
+    }
+  }
+
+  /** Null when it is not to be written. Whoever's answer made room for this call is not to suffer for its content. */
+  #payloadOf({ action, write }: Outgoing): unknown {
+    try {
+      return write();
+    } catch (bug) {
+      this.#deps.onUnwritable(action, bug);
+      return null;
     }
   }
 

@@ -44,7 +44,7 @@ export async function runAudit(run: AuditRun, asked: AuditAsked): Promise<number
     );
   else
     print(
-      `${sentenceOf(counts)} Compared with ${asked.comparedWith ?? 'no wallet: only the journal was checked'}. ${seconds} s.`,
+      `${sentenceOf(counts)} Compared with ${asked.comparedWith ?? 'no wallet: only the journal was checked'}.${leftOut(counts)} ${seconds} s.`,
     );
   if (!isWhole)
     say(
@@ -56,4 +56,8 @@ export async function runAudit(run: AuditRun, asked: AuditAsked): Promise<number
 function sentenceOf({ findings, purchases, days, movements }: AuditCounts): string {
   const what = findings === 0 ? 'All agrees' : findings === 1 ? '1 disagreement' : `${findings} disagreements`;
   return `${what}: ${purchases} purchases of ${days} days, ${movements} movements of money.`;
+}
+
+function leftOut({ notCompared }: AuditCounts): string {
+  return notCompared === 0 ? '' : ` ${notCompared} purchases by another wallet were not compared.`;
 }

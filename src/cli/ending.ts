@@ -21,6 +21,8 @@ const FAULTS: Readonly<Record<string, { readonly exitCode: number; readonly sent
 /** What sockets and PostgreSQL say when a server is not there, or does not let us in. */
 const AWAY =
   /^(?:E(?:CONN|HOST|NET|TIMEDOUT|NOTFOUND|AI_AGAIN|PIPE|ADDR|ACCES)\w*|ENOENT|CONNECT\w*|(?:08|28|3D|53|57)\w{3}|42501)$/;
+/** The PostgreSQL driver's write to a socket that is gone: it escapes the call, which is never answered. */
+const LATE_WRITE = /nextWrite \(.*postgres\/(?:cjs\/)?src\/connection\.js/;
 const CODES: ReadonlySet<number> = new Set(Object.values(exitCodes));
 
 /** How a command ends that threw this. */
@@ -43,6 +45,10 @@ export function endingOf(error: unknown): Ending {
   }
   if (error.name === 'Fault' || AWAY.test(code)) {
     const sentence = `A needed server is not there or does not let us in: ${wordsOf(error)}${becauseOf(error)}`;
+    return { exitCode: exitCodes.unavailable, sentence, isBug: false };
+  }
+  if (error instanceof TypeError && LATE_WRITE.test(error.stack ?? '')) {
+    const sentence = 'A needed server is not there any more: the connection to PostgreSQL broke';
     return { exitCode: exitCodes.unavailable, sentence, isBug: false };
   }
   return { exitCode: exitCodes.bug, sentence: error.stack ?? error.message, isBug: true };

@@ -2,7 +2,7 @@
  * `relais purchases`: open cases, the whole of one purchase, and what a person may do to it.
  */
 import { displayMoney } from '../money.ts';
-import type { ActOutcome, ActRefusal } from '../purchase/people.ts';
+import type { Act, ActOutcome, ActRefusal } from '../purchase/people.ts';
 import type { Purchase } from '../purchase/purchase.ts';
 import type { JournalEntry, Loaded } from '../purchase/store-port.ts';
 import type { Beside, OpenCase } from '../store/desk.ts';
@@ -140,7 +140,7 @@ export function printPurchase(whole: Whole, isJson: boolean): void {
         leftMs,
         payer: whole.payer,
         payerId: undefined,
-        timeline: whole.timeline,
+        timeline: whole.timeline.map((entry) => ({ ...entry, content: toldOf(entry) })),
         ...whole.beside,
       }),
     );
@@ -170,8 +170,13 @@ function headOf(purchase: Purchase, payer: string | null, leftMs: number | null)
 const TOLD = ['by', 'reason', 'code', 'result', 'basis'] as const;
 
 function lineOfEntry({ at, event, state, node, content }: JournalEntry): string {
-  const told = event === 'confirmed' ? [] : TOLD.flatMap((name) => wordOf(content[name]));
+  const told = Object.values(toldOf({ event, content }));
   return `${time(at)}  ${EVENTS[event] ?? event}${told.length === 0 ? '' : ` (${told.join(', ')})`}: ${state}  [${node}]`;
+}
+
+function toldOf({ event, content }: Pick<JournalEntry, 'event' | 'content'>): Readonly<Record<string, string>> {
+  const told = event === 'confirmed' ? [] : TOLD;
+  return Object.fromEntries(told.flatMap((name) => wordOf(content[name]).map((word) => [name, word])));
 }
 
 function wordOf(value: unknown): readonly string[] {
@@ -244,6 +249,18 @@ export function printOutcome(act: ActName, { purchase }: Loaded, outcome: ActOut
   } else if (isBefore)
     print(`${name}: ${outcome.by} did this at ${time(outcome.at)} (${amount}). Nothing was done again.`);
   else print(`${name}: ${amount} ${DONE[act]}. A running node carries it out within seconds.`);
+}
+
+/** The program's own name in the journal: what it gives back by itself is no person's act. */
+const OWN_NAME = 'relais';
+
+/** Who acts and why, as given. @throws CommandEnd 2 where one is missing, or is the program's own name. */
+export function checkedAct(act: Act): Act {
+  if (act.reason === '') throw new CommandEnd(exitCodes.usage, 'Say why: --reason.');
+  if (act.by === '') throw new CommandEnd(exitCodes.usage, 'Say who decides: --by; this login has no name.');
+  if (act.by.toLowerCase() === OWN_NAME)
+    throw new CommandEnd(exitCodes.usage, `Say who decides: --by; ${act.by} is the name of the program itself.`);
+  return act;
 }
 
 /** Minor units from the command line. @throws CommandEnd 2 */

@@ -97,6 +97,7 @@ export function buildCore(rooms: Rooms): Core {
         return notices.send(notice);
       },
     },
+    budgets: config.payment.wallet.budgets,
     languageOf: (loaded) => languageOf(store, loaded),
   });
   const deadlines = createDeadlineWorker({ ...shared, coordinator, pollMs: config.effects.deadlinePollMs });

@@ -32,6 +32,7 @@ export function rulesOf(config: Config): Rules {
   return {
     ...defaultRules,
     plan: config.payment.plan,
+    validateMs: config.payment.wallet.budgets.authorizeMs,
     cutoffMs: config.payment.cutoffMs,
     settleGraceMs: config.payment.settleGraceMs,
     dispatchMarginMs: config.link.dispatchMarginMs,

@@ -10,6 +10,7 @@ import { createCoordinator } from '../purchase/coordinator.ts';
 import { maskMsisdn } from '../purchase/msisdn.ts';
 import { type Act, type ActOutcome, createPeople } from '../purchase/people.ts';
 import type { PurchaseId } from '../purchase/purchase.ts';
+import { givesBackParts } from '../purchase/rules.ts';
 import type { JournalEntry, Loaded } from '../purchase/store-port.ts';
 import { Fault } from '../result.ts';
 import { connectionOfUrl } from '../store/connection.ts';
@@ -66,7 +67,7 @@ export function openPeopleDesk(config: Config, log: Log): PeopleDesk {
     store: store.purchases,
     reader: store.reader,
     refundsOf: (id) => desk.refundsOf(id),
-    givesBackParts: (provider) => provider === wallet.name && wallet.capabilities.partialReverse,
+    givesBackParts: (provider) => provider === wallet.name && givesBackParts(wallet.capabilities),
     keyOf,
   });
   return {
@@ -97,8 +98,20 @@ async function maskedPayer({ purchase }: Loaded, msisdnOf: (id: bigint) => Promi
   }
 }
 
-/** Who acts and why, fit to be kept: a phone number that slipped into the words is masked. By default the login's name. */
+/**
+ * Who acts and why, fit to be kept: a phone number that slipped into the words is masked. By default the login's name;
+ * empty where the login has none.
+ */
 export function actOf(reason: string, by: string | undefined): { readonly by: string; readonly reason: string } {
   const words = (text: string): string => String(cleaned(text.trim()));
-  return { by: words(by ?? userInfo().username), reason: words(reason) };
+  return { by: words(by ?? loginName()), reason: words(reason) };
+}
+
+/** A user without an entry in the list of users, as in our own image, has no name. */
+function loginName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return '';
+  }
 }

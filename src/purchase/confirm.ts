@@ -144,7 +144,9 @@ async function beginUntilKnown(
   for (;;) {
     try {
       const begun = await beginOnce(deps, beginning);
-      return begun === 'too_late' && isUnanswered ? 'unknown' : begun;
+      if (begun !== 'too_late' || !isUnanswered) return begun;
+      void findOutLater(deps, beginning);
+      return 'unknown';
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       mayHaveBegun ||= error.happened === 'unknown';

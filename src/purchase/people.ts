@@ -147,7 +147,13 @@ async function refundSold(deps: PeopleDeps, purchase: Purchase, asked: Asked): P
   if (recorded === 'recorded') return { kind: 'done', purchase, amountMinor };
   if (recorded === 'above_price') return refused('above_rest');
   const first = (await deps.refundsOf(purchase.id)).find((each) => each.n === n);
-  return first === undefined ? refused('changed_meanwhile') : { kind: 'done_before', by: first.requestedBy, ...first };
+  if (first === undefined || !isSameAct(first, asked, amountMinor)) return refused('changed_meanwhile');
+  return { kind: 'done_before', by: first.requestedBy, ...first };
+}
+
+/** Of two at once: the second's own only if it gave back as much, for his reason or as all that was left. */
+function isSameAct(first: RefundEntry, { act, amountMinor }: Asked, meantMinor: bigint): boolean {
+  return first.amountMinor === meantMinor && (amountMinor === null || first.reason === act.reason);
 }
 
 /** Pressed twice, or by two: the whole rest is gone already, or this amount went back for this reason. */

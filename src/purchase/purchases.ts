@@ -10,6 +10,7 @@ import { eventOfValidate } from './outcome.ts';
 import type { PaymentPort, Secret, Terms } from './payment-port.ts';
 import type { MachineId, Purchase, PurchaseId } from './purchase.ts';
 import type { Purchases, PurchaseView, StatementOutcome, Validated } from './purchases-port.ts';
+import { PASS_ON_WITHIN_MS } from './rules.ts';
 import type { Loaded, Subscribers } from './store-port.ts';
 import { isTellable, viewOf } from './view.ts';
 
@@ -25,8 +26,6 @@ export type PurchasesDeps = ConfirmDeps & {
 
 /** How often a purchase whose machine is elsewhere is read again while a dialog waits for it. */
 const ELSEWHERE_MS: DurationMs = 1000;
-/** The wallet is asked about an answer 15 s after its commit, and may take 12 s to hear it. */
-const PASS_ON_WITHIN_MS: DurationMs = 3000;
 
 /** Money, terms and text of a purchase, the same in every call to the wallet. */
 export function termsOf(purchase: Purchase, payer: string): Terms {

@@ -23,6 +23,8 @@ export type Rules = {
   readonly overdueMs: DurationMs;
   /** How long the SMS of an outcome waits while an open dialog may still show it. */
   readonly toldMs: DurationMs;
+  /** Longest time that the wallet may take to hear the payer's answer. */
+  readonly validateMs: DurationMs;
   readonly plan: 'auto' | Plan;
 };
 
@@ -39,8 +41,12 @@ export const defaultRules: Rules = {
   lateMs: HOUR,
   overdueMs: 24 * HOUR,
   toldMs: 10 * SECOND,
+  validateMs: 12 * SECOND,
   plan: 'auto',
 };
+
+/** So long after its commit an answer may still set out to the wallet; the wallet is asked only when it has had its time. */
+export const PASS_ON_WITHIN_MS: DurationMs = 3 * SECOND;
 
 /** Least time that a hold must outlive order and result, so that a delivery can still be captured. */
 export const LEAST_HOLD_SLACK_MS: DurationMs = 60 * SECOND;
@@ -64,6 +70,11 @@ export function choosePlan(question: {
   if (capabilities.holds.maxMs < wait + LEAST_HOLD_SLACK_MS) return { plan: 'debit_refund', holdMs: null };
   const wanted = wait + rules.inDoubtMs + rules.settleGraceMs;
   return { plan: 'hold_capture', holdMs: Math.min(wanted, capabilities.holds.maxMs) };
+}
+
+/** True for a wallet that gives back parts; one where a repeated call gives back again must not be asked for any. */
+export function givesBackParts({ partialReverse, replay }: Pick<Capabilities, 'partialReverse' | 'replay'>): boolean {
+  return partialReverse && replay !== 'none';
 }
 
 /** Wait before a next attempt that follows a confirmed refusal: 1 s doubling to 15 min. */

@@ -9,7 +9,7 @@ import type { PlannedEffect } from './effect.ts';
 import type { Confirmed, PurchaseEvent } from './event.ts';
 import { type EndedPurchase, type Facts, isEnded, type LivePurchase, noFacts, type Purchase } from './purchase.ts';
 import type { Refusal } from './refusal.ts';
-import { LEAST_HOLD_SLACK_MS, LONGEST_ORDER_MS, type Rules } from './rules.ts';
+import { LEAST_HOLD_SLACK_MS, LONGEST_ORDER_MS, PASS_ON_WITHIN_MS, type Rules } from './rules.ts';
 import { already, type Change, type Decision, type EndedDecision, move, noSuchEdge, noted } from './step.ts';
 
 /** What begins with the payer's confirmation. */
@@ -222,8 +222,6 @@ function decideEnded(purchase: EndedPurchase, event: PurchaseEvent): EndedDecisi
 const FIRST_QUERY_MS: DurationMs = 1000;
 /** A day later a purchase given up as never seen is looked at once more (edge 10). */
 const LAST_LOOK_MS: DurationMs = 24 * 3600 * 1000;
-/** A node that died with the payer's answer in hand is found out by this question. */
-const ANSWER_BUDGET_MS: DurationMs = 15_000;
 
 /** The wallet must fail the request by itself before the approval could no longer be dispatched. */
 function expiryOf(leftMs: DurationMs, rules: Rules): DurationMs {
@@ -308,9 +306,11 @@ function passOn(purchase: LivePurchase, leftMs: DurationMs, rules: Rules): Decis
   if (validation === null || validation.by === 'push') return { kind: 'refused', refusal: 'no_answer_wanted' };
   // What it would secure could only be given back.
   if (isLate || isOrderGone || leftMs < rules.cutoffMs) return { kind: 'refused', refusal: 'too_late' };
+  // A node that died with the answer in hand is found out by this question, asked once the wallet has had its time.
+  const dueInMs = PASS_ON_WITHIN_MS + rules.validateMs;
   return move(purchase, {
     facts: { validateAttempts: validateAttempts + 1 },
-    rescheduled: [{ effect: { kind: 'query_payment' }, dueInMs: ANSWER_BUDGET_MS }],
+    rescheduled: [{ effect: { kind: 'query_payment' }, dueInMs }],
   });
 }
 

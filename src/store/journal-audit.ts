@@ -68,7 +68,7 @@ export type PackedPurchase = {
   readonly said: string;
 };
 
-/** Purchases to read: of one UTC day by their ids, or these ones. */
+/** Purchases to read: by their ids, from `from` (included) to `to` (not), or these ones. */
 export type Purchases = { readonly from: string; readonly to: string } | { readonly these: readonly string[] };
 
 /** The journal, open for reading. Each read is one snapshot of its own. */
@@ -140,8 +140,15 @@ function within(tx: AuditSql, column: string, of: Purchases) {
 /** A machine's word comes within the doubt, a day and more after the purchase began; kept 7 days, found by its age. */
 function saidAbout(tx: AuditSql, of: Purchases) {
   if ('these' in of) return tx``;
-  const startMs = Number.parseInt(of.from.replaceAll('-', '').slice(0, 12), 16);
-  return tx`AND received_at >= ${new Date(startMs)} AND received_at < ${new Date(startMs + 9 * DAY_MS)}`;
+  const endMs = Math.min(timeOfId(of.to) + 8 * DAY_MS, LAST_MS);
+  return tx`AND received_at >= ${new Date(timeOfId(of.from))} AND received_at < ${new Date(endMs)}`;
+}
+
+/** What the database's own calendar, as text, holds without a sign. */
+const LAST_MS: UnixMs = Date.parse('9999-12-31T00:00:00Z');
+
+function timeOfId(id: string): UnixMs {
+  return Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
 }
 
 // An ended purchase without attention and loss is like any other: its facts are not worth their way here.
@@ -200,6 +207,11 @@ function wordsOf(text: string): readonly string[] {
 
 function numberOf(text: string): number | null {
   return text === '' ? null : Number(text);
+}
+
+/** Whose wallet it names; empty where its row is gone. */
+export function providerOf({ said }: PackedPurchase): string {
+  return said.split(SEPARATOR, 5)[4] ?? '';
 }
 
 /** What a packed purchase says. */

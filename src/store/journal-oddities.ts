@@ -42,6 +42,15 @@ const OF_DAY: readonly Finder[] = [
     LEFT JOIN LATERAL (SELECT id, reference, state FROM purchases_all p WHERE p.machine_id = s.machine_id AND p.order_seq = s.order_seq ORDER BY id DESC LIMIT 1) q ON true
     WHERE s.received_at >= ${day}::date AND s.received_at < ${day}::date + 1 AND s.kind = 'success' AND s.content->>'basis' IS DISTINCT FROM 'no_result'
       AND (s.purchase_id IS NULL OR NOT EXISTS (SELECT FROM purchases_all p WHERE p.id = s.purchase_id))`,
+  // The chain alone does not tell that its last rows were cut off, or that a row was never written.
+  (tx, day) => tx`
+    SELECT 'log' AS kind, e.purchase_id::text AS id, null AS reference, e.event || ' by ' || coalesce(e.content->>'by', '') AS subject,
+      'its row in audit_log' AS expected, 'none' AS found
+    FROM purchase_events e
+    WHERE e.purchase_id >= first_id_of(${day}::date) AND e.purchase_id < first_id_of(${day}::date + 1)
+      AND e.event IN ('operator_refunded', 'operator_confirmed', 'loss_accepted')
+      AND NOT EXISTS (SELECT FROM audit_log a WHERE a.subject = e.purchase_id::text AND a.action = e.event
+        AND a.actor = coalesce(e.content->>'by', '') AND a.content->>'version' = e.version::text)`,
 ];
 
 /**
@@ -82,7 +91,35 @@ function countedOf(tx: Snapshot, day: string, among: postgres.PendingQuery<postg
     WHERE p.ended_at IS NOT NULL AND (p.ended_at AT TIME ZONE coalesce(o.time_zone, 'UTC'))::date = ${day}::date GROUP BY 1, 2`;
 }
 
+/** What keeps the journal as it was written, and writes down what persons do. */
+const TRIGGERS = [
+  'purchase_events.purchase_events_append_only',
+  'purchase_events.purchase_events_audited',
+  'audit_log.audit_log_append_only',
+  'audit_log.audit_log_not_emptied',
+  'audit_log.audit_log_chained',
+  'refunds.refunds_within_price',
+  'refunds.refunds_audited',
+] as const;
+
 const OF_ALL: readonly ((tx: Snapshot) => Promise<readonly postgres.Row[]>)[] = [
+  (tx) => tx`
+    SELECT 'log' AS kind, r.purchase_id::text AS id, null AS reference, 'refund ' || r.n || ' by ' || r.requested_by AS subject,
+      'its row in audit_log' AS expected, 'none' AS found
+    FROM refunds r
+    WHERE (r.requested_by <> 'relais' OR r.reason <> 'paid_after_close')
+      AND NOT EXISTS (SELECT FROM audit_log a WHERE a.subject = r.purchase_id::text AND a.action = 'refund'
+        AND a.actor = r.requested_by AND a.content->>'n' = r.n::text AND a.content->>'amountMinor' = r.amount_minor::text)`,
+  // A partition has triggers of its own, below those of its table.
+  (tx) => tx`
+    SELECT 'log' AS kind, null AS id, null AS reference, 'trigger ' || name AS subject, 'enabled' AS expected,
+      CASE WHEN found = 0 THEN 'missing' ELSE 'disabled' END AS found
+    FROM (SELECT name, count(t.oid) AS found, count(t.oid) FILTER (WHERE t.tgenabled NOT IN ('O', 'A')) AS disabled
+      FROM unnest(${[...TRIGGERS]}::text[]) name
+      LEFT JOIN pg_trigger t ON t.tgname = split_part(name, '.', 2) AND (t.tgrelid = to_regclass(split_part(name, '.', 1))
+        OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(split_part(name, '.', 1))))
+      GROUP BY name) x
+    WHERE found = 0 OR disabled > 0`,
   (tx) => tx`
     SELECT 'orphan' AS kind, purchase_id::text AS id, null AS reference, what AS subject, 'a purchase to which it belongs' AS expected, 'none' AS found
     FROM (SELECT purchase_id, 'effect ' || kind AS what FROM effects UNION ALL SELECT purchase_id, 'refund ' || n FROM refunds
@@ -100,7 +137,7 @@ const OF_ALL: readonly ((tx: Snapshot) => Promise<readonly postgres.Row[]>)[] = 
       OR hash <> audit_hash(hash_before, id, at, operator_id, actor, action, subject, content)`,
 ];
 
-/** What is wrong with the purchases of a UTC day beside each other, with its deliveries, and with the figures of that day. */
+/** What is wrong with the purchases of a UTC day beside each other, with its deliveries, its acts of persons and its figures. */
 export async function odditiesOfDay(tx: Snapshot, day: string): Promise<readonly JournalOddity[]> {
   const found: JournalOddity[] = [];
   for (const find of [...OF_DAY, wrongFigures]) found.push(...(await find(tx, day)).map(oddityOf));

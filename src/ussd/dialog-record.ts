@@ -29,6 +29,8 @@ const schema = z.object({
   taker: z.string(),
   /** The gateway's session; never a key by itself. */
   sessionId: z.string().nullable(),
+  /** Sessions of the payer's dials before this one. */
+  formerSessions: z.array(z.string()).default([]),
   /** Digest of the dial that opened it, by which a copy of that dial is told from a copy of another one. */
   begunBy: z.string(),
   payerId: z.string().regex(/^\d+$/),
@@ -96,6 +98,7 @@ export function newRecord(of: {
     phase: 'answering',
     taker: '',
     sessionId: of.sessionId,
+    formerSessions: [],
     begunBy: of.begunBy,
     payerId: of.payerId.toString(),
     language: of.language,

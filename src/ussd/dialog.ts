@@ -22,6 +22,8 @@ import { askBoard, type DialogDeps, type Next, show, type Turn } from './turn.ts
 const wrongKeysMax = 3;
 /** A turn is lost only to another node or an abort: more often than this is a fault of the board. */
 const takesMax = 3;
+/** Sessions remembered of dials before this one. */
+const formerMax = 4;
 /** The very same PDU is a copy for so long: by then it could be the yes to a screen that nobody has read. */
 const exactCopyMs = 60_000;
 
@@ -102,7 +104,8 @@ async function begin(caller: Caller): Promise<Answer> {
     const found = await load(deps, request.account, payer);
     // A new name for each take: one that was written without an answer may have been taken up by a later dial, and paid.
     const fresh = newRecord({ payerId, language, sessionId, begunBy: print, purchaseId: deps.newPurchaseId() });
-    const taken = await take(caller, found.number, takenUp(found.record, fresh));
+    const formerSessions = formerOf(found.record, sessionId);
+    const taken = await take(caller, found.number, { ...takenUp(found.record, fresh), formerSessions });
     if (taken === null) continue;
     const turn = { ...taken, wasConfirmed: taken.record.isConfirmed, views, input: '' };
     return finish(turn, await carryOut(turn, () => openDialog(turn, dial)));
@@ -119,6 +122,13 @@ function takenUp(old: DialogRecord | null, fresh: DialogRecord): DialogRecord {
   const { purchaseId, isConfirmed, reference, machineNumber, quoted } = old;
   if (quoted === null) return isConfirmed ? fresh : { ...fresh, purchaseId };
   return { ...fresh, purchaseId, isConfirmed, reference, machineNumber, quoted };
+}
+
+/** The last sessions of this payer's earlier dials: a key that comes late out of one of them means nothing any more. */
+function formerOf(old: DialogRecord | null, sessionId: string | null): string[] {
+  if (old === null) return [];
+  const known = old.sessionId === null ? old.formerSessions : [...old.formerSessions, old.sessionId];
+  return known.filter((one) => one !== sessionId).slice(-formerMax);
 }
 
 /** A doubled dial: while the answer is owed nothing more goes out, afterwards the same text, once. */
@@ -143,6 +153,9 @@ async function takeKey(caller: Caller, found: Found): Promise<Answer> {
     return { ...ended(deps, show('lapsed'), language), isFailure: false };
   }
   if (record.phase === 'closed') return { kind: 'silent', why: 'over' };
+  // Pressed on another screen, perhaps for another price.
+  if (request.sessionId !== null && record.formerSessions.includes(request.sessionId))
+    return { kind: 'silent', why: 'over' };
   if (record.phase === 'answering' || record.screen === null) return { kind: 'silent', why: 'owed' };
   const print = digest('key', caller.payer, request.bind, request.sessionId ?? '', String(request.sequence));
   if (!(await isFirst(deps, request.account, print, Math.max(exactCopyMs, deps.settings.dedupeMs)))) {

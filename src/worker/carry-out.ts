@@ -19,6 +19,9 @@ import type { Clock, DurationMs } from '../time.ts';
 import type { CarryOut } from './effect-worker.ts';
 import { createLease, type Lease } from './lease.ts';
 
+/** The longest that calls to a wallet take: `authorize`, and each of the others. As configured for its connector. */
+export type WalletBudgets = { readonly authorizeMs: DurationMs; readonly otherMs: DurationMs };
+
 /** What the effects need of the world. */
 export type CarryOutDeps = {
   readonly store: Pick<PurchaseStore, 'openCase' | 'reschedule' | 'keepLease' | 'finish' | 'refund' | 'refundSettled'>;
@@ -31,6 +34,8 @@ export type CarryOutDeps = {
   readonly keyOf: KeyMaker;
   readonly clock: Clock;
   readonly leaseMs: DurationMs;
+  /** No call starts with less than its budget left of the lease, so that none outlives it. */
+  readonly budgets: WalletBudgets;
   readonly rules: Rules;
   readonly onTrouble: (what: string, id: PurchaseId, error: unknown) => void;
 };
@@ -45,9 +50,8 @@ type Job = {
 };
 type Of<Kind extends Effect['kind']> = Job & { readonly effect: Extract<Effect, { kind: Kind }> };
 
-/** No call starts with less than its budget left of the lease, so that none outlives it. */
-const AUTHORIZE_BUDGET_MS: DurationMs = 12_000;
-const CALL_BUDGET_MS: DurationMs = 10_000;
+/** What a notice or a question to a machine may take. */
+const SEND_BUDGET_MS: DurationMs = 10_000;
 /** The machine's answer to an approval is waited for so long. */
 const APPROVE_BUDGET_MS: DurationMs = 3000;
 const LONGEST_QUERY_MS: DurationMs = 60_000;
@@ -114,7 +118,7 @@ async function authorize(deps: CarryOutDeps, job: Of<'authorize'>): Promise<void
     return;
   }
   const { wallet, terms } = await callTerms(deps, loaded);
-  if (!lease.covers(AUTHORIZE_BUDGET_MS)) return;
+  if (!lease.covers(deps.budgets.authorizeMs)) return;
   const outcome = await wallet.authorize({
     key: leased.key,
     terms,
@@ -132,7 +136,7 @@ async function authorize(deps: CarryOutDeps, job: Of<'authorize'>): Promise<void
 async function queryPayment(deps: CarryOutDeps, { loaded, leased, lease }: Job): Promise<void> {
   const { purchase } = loaded;
   const { wallet, terms } = await callTerms(deps, loaded);
-  if (!lease.covers(CALL_BUDGET_MS)) return;
+  if (!lease.covers(deps.budgets.otherMs)) return;
   const key = deps.keyOf(purchase.id, 'authorize', 1);
   const askedAtMs = deps.clock.now();
   const outcome = await wallet.query({ of: 'authorize', key, terms, ref: purchase.facts.walletRef });
@@ -205,7 +209,7 @@ async function approve(deps: CarryOutDeps, { loaded, leased, lease, leftMs }: Jo
 }
 
 async function queryOrder(deps: CarryOutDeps, { loaded, leased, lease }: Job): Promise<void> {
-  if (!lease.covers(CALL_BUDGET_MS)) return;
+  if (!lease.covers(SEND_BUDGET_MS)) return;
   const { machineId, orderSeq } = loaded.purchase.order;
   const isAsked = await deps.machines.queryOrder(machineId, orderSeq);
   await deps.store.reschedule(leased, ASK_MACHINE_AGAIN_MS, isAsked ? 'asked' : 'not_here');
@@ -218,9 +222,9 @@ async function settle(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<
   const { key } = leased;
   const ref = purchase.facts.walletRef;
   assert(ref !== null, 'what is settled was secured under a reference');
-  if (!lease.covers(CALL_BUDGET_MS)) return;
+  if (!lease.covers(deps.budgets.otherMs)) return;
   const called = await wallet.settle({ key, terms, ref });
-  const outcome = await confirmed(lease, called, () => wallet.query({ of: 'settle', key, terms, ref }));
+  const outcome = await confirmed(deps, lease, called, () => wallet.query({ of: 'settle', key, terms, ref }));
   if (outcome === null) return;
   if (outcome.kind === 'done') await offer(deps, purchase.id, { type: 'settled' });
   else if (outcome.kind === 'declined') {
@@ -236,17 +240,17 @@ async function reverse(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of
   const { purchase } = loaded;
   if (purchase.state !== 'reversing') return;
   const { wallet, terms } = await callTerms(deps, loaded);
-  if (!lease.covers(CALL_BUDGET_MS)) return;
+  if (!lease.covers(deps.budgets.otherMs)) return;
   const ref = purchase.facts.walletRef;
   const ask = (key: EffectKey): Promise<Outcome> => wallet.query({ of: 'reverse', key, terms, ref });
   // Before a next attempt every earlier one is asked again: one that went through after all ends it.
   for (let n = 1; n < effect.n; n += 1) {
-    if (!(await lease.lastsFor(CALL_BUDGET_MS))) return;
+    if (!(await lease.lastsFor(deps.budgets.otherMs))) return;
     const earlier = await ask(deps.keyOf(purchase.id, 'reverse', n));
     if (earlier.kind === 'done') return void (await offer(deps, purchase.id, { type: 'reversed' }));
     if (earlier.kind !== 'declined' && earlier.kind !== 'not_found') return retry(deps, leased, earlier);
   }
-  if (!(await lease.lastsFor(CALL_BUDGET_MS))) return;
+  if (!(await lease.lastsFor(deps.budgets.otherMs))) return;
   const called = await wallet.reverse({
     key: leased.key,
     terms,
@@ -255,7 +259,7 @@ async function reverse(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of
     amount: null,
     reason: effect.reason,
   });
-  const outcome = await confirmed(lease, called, () => ask(leased.key));
+  const outcome = await confirmed(deps, lease, called, () => ask(leased.key));
   if (outcome === null) return;
   if (outcome.kind === 'done') await offer(deps, purchase.id, { type: 'reversed' });
   else if (outcome.kind === 'declined') {
@@ -270,7 +274,7 @@ async function reverse(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of
 async function refund(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<'refund'>): Promise<void> {
   const { purchase } = loaded;
   const { wallet, terms } = await callTerms(deps, loaded);
-  if (!lease.covers(CALL_BUDGET_MS)) return;
+  if (!lease.covers(deps.budgets.otherMs)) return;
   const isWhole = effect.amountMinor === purchase.order.price.minor;
   const authorizeKey = deps.keyOf(purchase.id, 'authorize', 1);
   // A declined purchase never learned the reference of the money that was found; not every wallet undoes by key.
@@ -279,7 +283,15 @@ async function refund(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<
       ? await wallet.query({ of: 'authorize', key: authorizeKey, terms, ref: null })
       : null;
   const ref = found?.kind === 'done' ? found.ref : purchase.facts.walletRef;
-  if (!(await lease.lastsFor(CALL_BUDGET_MS))) return;
+  const ask = (): Promise<Outcome> => wallet.query({ of: 'reverse', key: leased.key, terms, ref });
+  // Where a second call under the same key gives back a second time, what became of the first is asked before it.
+  if (leased.tries > 1 && wallet.capabilities.replay === 'none') {
+    if (!(await lease.lastsFor(deps.budgets.otherMs))) return;
+    const before = await ask();
+    if (before.kind === 'done') return deps.store.refundSettled(purchase.id, effect.n);
+    if (before.kind !== 'declined' && before.kind !== 'not_found') return retry(deps, leased, before);
+  }
+  if (!(await lease.lastsFor(deps.budgets.otherMs))) return;
   const called = await wallet.reverse({
     key: leased.key,
     terms,
@@ -288,9 +300,8 @@ async function refund(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<
     amount: isWhole ? null : { minor: effect.amountMinor, currency: purchase.order.price.currency },
     reason: effect.reason,
   });
-  const ask = (): Promise<Outcome> => wallet.query({ of: 'reverse', key: leased.key, terms, ref });
   // A refusal changes nothing here, so it needs no confirmation: the next try has the same key.
-  const outcome = called.kind === 'declined' ? called : await confirmed(lease, called, ask);
+  const outcome = called.kind === 'declined' ? called : await confirmed(deps, lease, called, ask);
   if (outcome === null) return;
   if (outcome.kind === 'done') return deps.store.refundSettled(purchase.id, effect.n);
   // Asked on under the same key, and a person is told: this money is owed.
@@ -302,10 +313,15 @@ async function refund(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<
  * A refusal counts only once a query confirms it, and so does a status that proves nothing, with which a wallet may turn
  * away a key that it has seen; what the query leaves open stays open. Null: the effect is another's by now, who asks.
  */
-async function confirmed(lease: Lease, outcome: Outcome, ask: () => Promise<Outcome>): Promise<Outcome | null> {
+async function confirmed(
+  { budgets }: CarryOutDeps,
+  lease: Lease,
+  outcome: Outcome,
+  ask: () => Promise<Outcome>,
+): Promise<Outcome | null> {
   const isProofless = outcome.kind === 'unknown' && outcome.cause === 'status';
   if (outcome.kind !== 'declined' && !isProofless) return outcome;
-  return (await lease.lastsFor(CALL_BUDGET_MS)) ? ask() : null;
+  return (await lease.lastsFor(budgets.otherMs)) ? ask() : null;
 }
 
 /** Open, or never arrived: the same call under the same key, later. */
@@ -321,7 +337,7 @@ async function notify(deps: CarryOutDeps, { loaded, leased, lease, effect }: Of<
   }
   const payer = await deps.subscribers.msisdnOf(purchase.payerId);
   const language = await deps.languageOf(loaded);
-  if (!lease.covers(CALL_BUDGET_MS)) return;
+  if (!lease.covers(SEND_BUDGET_MS)) return;
   const sent = await deps.notices.send({
     template: effect.template,
     payer,

@@ -96,7 +96,8 @@ export function createEffectWorker(deps: EffectWorkerDeps): EffectWorker {
 
   async function putOff(effect: HeldEffect, error: unknown): Promise<void> {
     try {
-      await deps.store.reschedule(effect, BUG_DELAY_MS, error instanceof Error ? error.message : 'bug');
+      // Its words may quote a number or a wallet's reference; they stand in the log, which masks them.
+      await deps.store.reschedule(effect, BUG_DELAY_MS, error instanceof Error ? error.name : 'bug');
       if (effect.tries >= MOST_BUGS) await deps.store.openCase(effect.purchaseId, 'parked');
     } catch (fault) {
       deps.onTrouble('effect_not_put_off', effect.purchaseId, fault);

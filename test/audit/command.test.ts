@@ -1,10 +1,33 @@
+import { createConnection, createServer } from 'node:net';
 import { expect } from 'chai';
+import postgres from 'postgres';
 import { stringify } from 'yaml';
-import { postgresUrl } from '../../src/engines/postgres-server.ts';
+import { type PostgresAddress, postgresUrl } from '../../src/engines/postgres-server.ts';
 import { runRelais } from '../cli/relais.ts';
 import { type Files, openFiles } from '../config/settings-for-test.ts';
 import { copyDatabase } from '../support/servers.ts';
 import { type AuditedWorld, openAuditedWorld, planted, settingsFor } from './audited-world.ts';
+
+/** A way to PostgreSQL that breaks off just after this has been asked. */
+async function openRelay(address: PostgresAddress, asked: string): Promise<{ url: string; close(): void }> {
+  const target = address.host.startsWith('/')
+    ? { path: `${address.host}/.s.PGSQL.${address.port}` }
+    : { host: address.host, port: address.port };
+  const server = createServer((near) => {
+    const far = createConnection(target);
+    for (const end of [near, far]) end.on('error', () => undefined);
+    near.on('data', (octets: Buffer) => {
+      far.write(octets);
+      if (!octets.includes(asked)) return;
+      near.end();
+      far.destroy();
+    });
+    far.pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = Number(Reflect.get(Object(server.address()), 'port'));
+  return { url: postgresUrl({ ...address, host: '127.0.0.1', port }), close: () => server.close() };
+}
 
 const HEADER = 'purchase_id,key,kind,amount,currency,status,time';
 
@@ -122,6 +145,23 @@ describe('relais audit', function () {
       expect(stderr)
         .to.match(/^A needed server is not there/)
         .and.not.include('hunter2');
+    }
+  });
+
+  it('ends with 69 when the database goes away meanwhile', async () => {
+    const relay = await openRelay(world.journal.app, 'WITH p AS');
+    const owner = postgres({ ...world.journal.owner, max: 1 });
+    try {
+      // What the audit asks is not answered before the connection breaks.
+      const { code, stdout, stderr } = await owner.begin(async (tx) => {
+        await tx`LOCK TABLE purchases IN ACCESS EXCLUSIVE MODE`;
+        return await runRelais(['audit', '--config', config], { DATABASE_URL: relay.url });
+      });
+      expect([code, stdout], stderr).to.deep.equal([69, '']);
+      expect(stderr).to.match(/^A needed server is not there .*\n$/);
+    } finally {
+      relay.close();
+      await owner.end();
     }
   });
 

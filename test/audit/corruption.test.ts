@@ -7,6 +7,11 @@ async function unguarded(sql: Sql, ...tables: readonly string[]): Promise<void> 
   for (const table of tables) await sql`ALTER TABLE ${sql(table)} DISABLE TRIGGER USER`;
 }
 
+async function refundBy(sql: Sql, id: string, by: string, reason = 'given back by hand'): Promise<void> {
+  await sql`INSERT INTO refunds (purchase_id, n, amount_minor, requested_by, reason, key)
+    VALUES (${id}, 1, 100, ${by}, ${reason}, gen_random_uuid())`;
+}
+
 type Row = {
   readonly says: string;
   readonly where: 'journal' | 'ledger';
@@ -269,6 +274,71 @@ const rows: readonly Row[] = [
     check: 'log',
     found: /^number 3: rows are missing$/,
   },
+  {
+    says: 'a refund that was never written down as an act',
+    where: 'journal',
+    plant: async (sql, { completed }) => {
+      await unguarded(sql, 'refunds');
+      await refundBy(sql, completed, 'awa');
+    },
+    of: 'completed',
+    check: 'log',
+    found: /^none$/,
+  },
+  {
+    says: 'that the newest act was cut off, by whatever name',
+    where: 'journal',
+    plant: async (sql, { completed }) => {
+      await refundBy(sql, completed, 'relais');
+      await unguarded(sql, 'audit_log');
+      await sql`DELETE FROM audit_log WHERE subject = ${completed}`;
+    },
+    of: 'completed',
+    check: 'log',
+    found: /^none$/,
+  },
+  {
+    says: 'a decision of a person that is not among the acts',
+    where: 'journal',
+    plant: async (sql, { completedToo }) => {
+      await sql`INSERT INTO purchase_events (purchase_id, version, event, state, content, node)
+        SELECT purchase_id, max(version) + 1, 'operator_confirmed', 'completed', '{"by":"awa"}', 'x'
+        FROM purchase_events WHERE purchase_id = ${completedToo} GROUP BY 1`;
+      await unguarded(sql, 'audit_log');
+      await sql`UPDATE audit_log SET subject = 'another' WHERE subject = ${completedToo}`;
+    },
+    of: 'completedToo',
+    check: 'log',
+    found: /^none$/,
+  },
+  {
+    says: 'a guard that is off',
+    where: 'journal',
+    plant: (sql) => sql`ALTER TABLE refunds DISABLE TRIGGER refunds_audited`,
+    of: null,
+    check: 'log',
+    found: /^disabled$/,
+  },
+  {
+    says: 'a guard that is off for a single day',
+    where: 'journal',
+    plant: async (sql) => {
+      const [part] = await sql<{ name: string }[]>`SELECT inhrelid::regclass::text AS name FROM pg_inherits
+        WHERE inhparent = 'purchase_events'::regclass LIMIT 1`;
+      await sql`ALTER TABLE ${sql(part?.name ?? '')} DISABLE TRIGGER purchase_events_audited`;
+    },
+    of: null,
+    check: 'log',
+    found: /^disabled$/,
+  },
+  {
+    says: 'a guard that is gone',
+    where: 'journal',
+    plant: (sql) => sql`DROP TRIGGER audit_log_not_emptied ON audit_log`,
+    of: null,
+    check: 'log',
+    found: /^missing$/,
+  },
 ];
 
 describe('the audit', function () {
@@ -302,6 +372,13 @@ describe('the audit', function () {
       (sql) => sql`UPDATE purchases SET amount_minor = 600 WHERE id = ${completed}`,
     );
     expect(findings.find(({ check }) => check === 'terms')?.reference).to.equal(world.referenceOf(completed));
+  });
+
+  it('passes over what Relais itself gives back, which is no act of a person', async () => {
+    const findings = await world.afterPlanting('journal', (sql) =>
+      refundBy(sql, world.bought.completed, 'relais', 'paid_after_close'),
+    );
+    expect(findings.map(({ check }) => check)).to.not.include('log');
   });
 
   it('passes over an honest chain of what persons did', async () => {

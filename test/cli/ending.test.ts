@@ -92,6 +92,14 @@ describe('the end of a command', () => {
       sentence: `${away}: ECONNRESET`,
     },
     {
+      what: "the driver's late write to a connection that is gone",
+      error: Object.assign(new TypeError("Cannot read properties of null (reading 'write')"), {
+        stack: 'TypeError: x\n    at Immediate.nextWrite (file:///x/node_modules/postgres/src/connection.js:255:22)',
+      }),
+      exitCode: 69,
+      sentence: 'A needed server is not there any more: the connection to PostgreSQL broke',
+    },
+    {
       what: 'a wrong password',
       error: withCode(new Error('password authentication failed'), '28P01'),
       exitCode: 69,

@@ -153,6 +153,29 @@ describe('relais purchases', function () {
     ]);
     expect(JSON.parse(json.stdout)).to.deep.include({ id, state: 'completed' });
     expect(text.stdout + json.stdout).to.not.include(payer.msisdn);
+    const [row] = await rows(
+      (sql) => sql`SELECT content FROM purchase_events WHERE purchase_id = ${id} AND version = 2`,
+    );
+    const told = ['by', 'reason', 'code', 'result', 'basis'];
+    expect(JSON.stringify(row?.['content']), 'what the wallet said').to.include('":"');
+    const { timeline } = JSON.parse(json.stdout) as { readonly timeline: readonly { readonly content: object }[] };
+    expect(
+      timeline.flatMap(({ content }) => Object.keys(content)).filter((name) => !told.includes(name)),
+    ).to.deep.equal([]);
+  });
+
+  it('does not take its own name for a person, nor a login without one', async () => {
+    const nameless = `data:text/javascript,import os from 'node:os';import{syncBuiltinESMExports as s}from'node:module';os.userInfo=()=>{throw new Error('ENOENT')};s()`;
+    const act = ['purchases', 'refund', 'K7M2QX', '--reason', 'x', '--config', config];
+    const [own, none] = await Promise.all([
+      relais('refund', 'K7M2QX', '--reason', 'x', '--by', 'Relais'),
+      runRelais(act, { NODE_OPTIONS: `--import "${nameless}"` }),
+    ]);
+    expect([own.code, own.stderr]).to.deep.equal([
+      2,
+      'Say who decides: --by; Relais is the name of the program itself.\n',
+    ]);
+    expect([none.code, none.stderr]).to.deep.equal([2, 'Say who decides: --by; this login has no name.\n']);
   });
 
   it('says what it was not told, and what it does not find', async () => {

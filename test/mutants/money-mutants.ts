@@ -68,7 +68,7 @@ const walletMutants: readonly Mutant[] = [
     edits: [
       {
         file: CARRY_OUT,
-        find: "const outcome = await confirmed(lease, called, () => wallet.query({ of: 'settle', key, terms, ref }));",
+        find: "const outcome = await confirmed(deps, lease, called, () => wallet.query({ of: 'settle', key, terms, ref }));",
         replace: 'const outcome = called;',
       },
     ],

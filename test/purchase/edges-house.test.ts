@@ -243,6 +243,24 @@ describe('edges of the house: the journal', () => {
     expect(house.notices.map(({ template }) => template)).to.deep.equal(['declined']);
   });
 
+  for (const isDone of [true, false]) {
+    it(`edge 29: no answer, and half a second later it is too late to ask again: the payer hears once that nothing was debited, though the purchase ${isDone ? 'began' : 'did not begin'}`, async () => {
+      const house = await buildHouse();
+      await house.select();
+      await house.advance(39_800);
+      house.node('a').failJournal({ on: 'begin', happened: 'unknown', isDone });
+      const outcome = await during(house, 1000, house.confirm());
+      await house.rest();
+      const told = house.notices.map(({ template }) => template);
+      expect([outcome.kind, house.world.tables.purchases.size, told]).to.deep.equal([
+        'unknown',
+        isDone ? 1 : 0,
+        ['declined'],
+      ]);
+      expect([house.wallet.balanceOf(payer), house.broken()]).to.deep.equal([5000n, []]);
+    });
+  }
+
   it('edge 29: the purchase turns out to have begun when it is too late to ask again: its own outcome tells', async () => {
     const house = await buildHouse();
     await house.select();

@@ -194,6 +194,36 @@ describe('a refund of a sale', () => {
     expect(house.evidenceOf().refundedMinor).to.equal(500n);
   });
 
+  for (const [says, amountMinor] of [
+    ['all of it', null],
+    ['as much for another reason', 200n],
+  ] as const) {
+    it(`of a part is not taken for the one of another person, who asks for ${says} at once`, async () => {
+      const house = await bought();
+      await house.rest();
+      const { people, refunds } = openDesk(house);
+      const outcomes = await Promise.all([
+        people.refund(firstId, awa, 200n),
+        people.refund(firstId, bintou, amountMinor),
+      ]);
+      expect(outcomes.map(why)).to.deep.equal(['done', 'changed_meanwhile']);
+      expect(why(await people.refund(firstId, bintou, amountMinor))).to.equal('done');
+      await house.rest();
+      expect(house.evidenceOf().refundedMinor).to.equal(amountMinor === null ? 500n : 400n);
+      expect(refunds).to.have.length(2);
+    });
+  }
+
+  it('of a part asked for twice at once for one reason happens once', async () => {
+    const house = await bought();
+    await house.rest();
+    const { people } = openDesk(house);
+    const outcomes = await Promise.all([people.refund(firstId, awa, 200n), people.refund(firstId, awa, 200n)]);
+    expect(outcomes.map(why)).to.deep.equal(['done', 'done_before']);
+    await house.rest();
+    expect(house.evidenceOf().refundedMinor).to.equal(200n);
+  });
+
   for (const [answer, says] of [
     ['above_price', 'above_rest'],
     ['exists', 'changed_meanwhile'],

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Capabilities } from '../../src/purchase/payment-port.ts';
-import { attemptDelayMs, choosePlan, type Rules } from '../../src/purchase/rules.ts';
+import { attemptDelayMs, choosePlan, givesBackParts, type Rules } from '../../src/purchase/rules.ts';
 import { rules } from '../support/purchase-builders.ts';
 
 const capabilities: Capabilities = {
@@ -47,5 +47,17 @@ describe('the choice of plan', () => {
 describe('the wait before a next attempt', () => {
   it('doubles from 1 s to 15 min', () => {
     expect([1, 2, 3, 10, 11, 99].map(attemptDelayMs)).to.deep.equal([1000, 2000, 4000, 512_000, 900_000, 900_000]);
+  });
+});
+
+describe('a part of the price', () => {
+  it('is given back by a wallet that can, unless a call of its again would give back again', () => {
+    const by = (own: Partial<Capabilities>): boolean => givesBackParts({ ...capabilities, ...own });
+    expect([
+      by({}),
+      by({ replay: 'rejects_duplicate' }),
+      by({ partialReverse: false }),
+      by({ replay: 'none' }),
+    ]).to.deep.equal([true, true, false, false]);
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aLive, anEnded, eventOf } from '../support/purchase-builders.ts';
+import { aLive, anEnded, eventOf, rules } from '../support/purchase-builders.ts';
 import { decided, tell } from './decision-rows.ts';
 
 const querying = { isQuerying: true };
@@ -57,6 +57,13 @@ describe('the payer’s validation', () => {
       in: 'validating',
       event: { ...eventOf.validation_given, leftMs: 20_000 },
       leads: 'stays; ~query_payment in 15000; validateAttempts=1',
+    },
+    {
+      says: 'is asked about only once a slow wallet has had its time to hear it',
+      in: 'validating',
+      event: { ...eventOf.validation_given, leftMs: 20_000 },
+      rules: { ...rules, validateMs: 60_000 },
+      leads: 'stays; ~query_payment in 63000; validateAttempts=1',
     },
     {
       says: 'is never passed on once late',

@@ -222,6 +222,7 @@ export function createNode(name: string, shared: Shared, host: (id: string) => H
     machines,
     subscribers,
     leaseMs: LEASE_MS,
+    budgets: { authorizeMs: 12_000, otherMs: 10_000 },
     notices: { send },
     languageOf: async () => null,
   });

@@ -171,6 +171,14 @@ describe('a key', () => {
     expect(bench.purchases.confirmed).to.deep.equal([]);
   });
 
+  it('that comes late out of the dial before is no yes to the price that is shown now', async () => {
+    const { bench, node } = await quoted();
+    await node.dial('*123*4567#', { sessionId: 'newer' });
+    expect(await node.key('1', { sessionId: 'newer' })).to.contain('1 Payer');
+    expect(await node.key('1', { sessionId: 'dial-1' })).to.equal('nothing');
+    expect(bench.purchases.confirmed).to.deep.equal([]);
+  });
+
   it('of a new session in mid-dialog is followed', async () => {
     const { node } = await quoted();
     expect(await node.key('1', { sessionId: 'changed' })).to.match(/^END Payé/);

@@ -5,10 +5,10 @@ import { expect } from 'chai';
 import type { Applied, EventSource } from '../../src/purchase/coordinator.ts';
 import type { Effect, HeldEffect } from '../../src/purchase/effect.ts';
 import type { ApproveAnswer } from '../../src/purchase/machine-port.ts';
-import type { Outcome, PaymentPort } from '../../src/purchase/payment-port.ts';
+import type { Capabilities, Outcome, PaymentPort } from '../../src/purchase/payment-port.ts';
 import { isEnded, type Purchase } from '../../src/purchase/purchase.ts';
 import type { NoticePort } from '../../src/purchase/purchases-port.ts';
-import { type CarryOutDeps, createCarryOut } from '../../src/worker/carry-out.ts';
+import { type CarryOutDeps, createCarryOut, type WalletBudgets } from '../../src/worker/carry-out.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { fakeCapabilities } from '../support/fake-wallet.ts';
 import { keyOf } from '../support/house-node.ts';
@@ -33,6 +33,9 @@ export type World = {
   readonly answersAfterMs?: number;
   /** True: another node has taken the effect meanwhile. */
   readonly isTaken?: boolean;
+  readonly capabilities?: Partial<Capabilities>;
+  /** As configured; 12 s and 10 s when left out. */
+  readonly budgets?: WalletBudgets;
 };
 
 /** An outcome of the wallet. */
@@ -65,7 +68,7 @@ async function carried(
     };
   const wallet: PaymentPort = {
     name: 'centre',
-    capabilities: fakeCapabilities,
+    capabilities: { ...fakeCapabilities, ...world.capabilities },
     check: async () => ({ account: 'unknown', affordable: 'unknown', validation: 'unknown' }),
     authorize: call('authorize'),
     validate: call('validate'),
@@ -149,6 +152,7 @@ async function carried(
     keyOf,
     clock,
     leaseMs: 15_000,
+    budgets: world.budgets ?? { authorizeMs: 12_000, otherMs: 10_000 },
     rules,
     onTrouble: (what) => note(`trouble ${what}`),
   };

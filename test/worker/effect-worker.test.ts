@@ -123,6 +123,18 @@ describe('the effect worker', () => {
     ]);
   });
 
+  it("keeps a bug's name with the effect, and not its words, which may hold a number", async () => {
+    const one = await bench(async () => {
+      throw new TypeError('no subscriber 221771234501');
+    });
+    const whys: string[] = [];
+    one.purchases.reschedule = async (_effect, _ms, why) => whys.push(why) > 0;
+    await abandoned(one, query, false);
+    one.worker.start();
+    await one.clock.advance(18_000);
+    expect(new Set(whys)).to.deep.equal(new Set(['TypeError']));
+  });
+
   it('says so when what was thrown is no error, and when it cannot be put off', async () => {
     const one = await bench(async (loaded) => {
       one.world.setReachable(false);

@@ -183,6 +183,7 @@ export class LinkSession {
       // The exchange serves the server's actions alone.
       onCall: (call) => onCall(call as ServerCall),
       onBadFrame: (what) => log.alarm('link_bad_frame', { what }),
+      onUnwritable: (action, bug) => log.alarm('link_call_bug', { action, error: String(bug) }),
       retryMs: helloRetryMs,
     });
     this.#watchSilence();

@@ -83,6 +83,7 @@ export class MachineConnection {
       serves: isMachineAction,
       onCall: (call) => this.#take(call),
       onBadFrame: (what) => this.#countBadFrame(what),
+      onUnwritable: (action, bug) => deps.log.error('link_call_bug', { ...this.#names(), action, error: String(bug) }),
       retryMs: deps.config.retryMs,
     });
     this.#stopHello = deps.clock.after(deps.config.helloMs, () => this.close(4004));

@@ -9,14 +9,15 @@ import { decimalOf, isCurrency, parseDecimal } from '../../money.ts';
 import type { Accounts, PayerAccount } from './account.ts';
 import type { CentreLog } from './centre-config.ts';
 import { createFace, isToken, readBody } from './http-face.ts';
-import type { Ledger, Sql } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import { isUuid } from './objects.ts';
 import type { CredentialKey, PinBook } from './pin.ts';
-import { verifyLedger } from './verify.ts';
+import type { Finding } from './verify.ts';
 
 /** What the admin face works with. */
 export type AdminDeps = {
-  readonly sql: Sql;
+  /** Reads the whole ledger on a connection of its own. */
+  readonly verify: () => Promise<readonly Finding[]>;
   readonly ledger: Ledger;
   readonly accounts: Accounts;
   readonly pins: PinBook;
@@ -173,7 +174,7 @@ export function createAdminFace(deps: AdminDeps): ReturnType<typeof createFace> 
   post('/operators', (body) => openOperator(deps, body));
   post('/operators/read', (body) => readOperator(deps, body));
   router.get('/verify', async (ctx) => {
-    ctx.body = { findings: await verifyLedger(deps.sql) };
+    ctx.body = { findings: await deps.verify() };
   });
   app.use(async (ctx, next) => {
     if (isToken(ctx.get('authorization'), deps.token)) await next();

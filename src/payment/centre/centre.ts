@@ -17,6 +17,7 @@ import { migrateLedger } from './migrate.ts';
 import { createObjects } from './objects.ts';
 import { createCredentialKey, createPinBook } from './pin.ts';
 import { createGsmaFace } from './routes.ts';
+import { verifyApart } from './verify.ts';
 
 /** What the centre is handed. */
 export type CentreDeps = { readonly log: CentreLog; readonly clock: Clock };
@@ -102,7 +103,7 @@ async function serve(config: CentreConfig, deps: CentreDeps, sql: Sql): Promise<
     isHealthy: () => isAnswering(sql),
   });
   const admin = createAdminFace({
-    sql,
+    verify: () => verifyApart(config.appDatabaseUrl ?? config.databaseUrl),
     ledger,
     accounts,
     pins,

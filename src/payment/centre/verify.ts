@@ -3,7 +3,7 @@
  * and 10 (nobody but the functions can write money).
  */
 import type postgres from 'postgres';
-import type { Sql } from './ledger.ts';
+import { connectLedger, type Sql } from './ledger.ts';
 
 /** One thing that does not add up. `check`: number on the payment page; `id`: the row concerned. */
 export type Finding = {
@@ -82,6 +82,27 @@ const CHECKS: readonly ((sql: Snapshot) => Promise<Finding[]>)[] = [
 /** Reads the ledger in one read-only snapshot; an empty list means that every cent is accounted for. */
 export async function verifyLedger(sql: Sql): Promise<readonly Finding[]> {
   return await sql.begin('isolation level repeatable read read only', readFindings);
+}
+
+/**
+ * The same on a connection of its own, which is ended after use. The driver answers a connection that breaks within its
+ * own `begin` by a rollback to nobody, and that place of a pool never connects again; so nothing here lets it roll back.
+ * @throws when the database is away, or the snapshot broke off on the way.
+ */
+export async function verifyApart(url: string): Promise<readonly Finding[]> {
+  const sql = connectLedger(url, 1);
+  const begunAt = async (): Promise<string | undefined> =>
+    (await sql<{ at: string }[]>`select now()::text || ' ' || pg_backend_pid() as at`)[0]?.at;
+  try {
+    await sql`begin isolation level repeatable read read only`;
+    const snapshot = await begunAt();
+    const findings = await readFindings(sql);
+    // A connection lost between two questions is opened anew without a word; time stands still in one transaction alone.
+    if (snapshot !== (await begunAt())) throw new Error('the connection broke while the ledger was read');
+    return findings;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
 }
 
 /** The same within a transaction that the caller has begun. */

@@ -41,6 +41,6 @@ BEGIN
   FROM purchases_all p WHERE p.id = NEW.purchase_id;
   RETURN NULL;
 END $$;
--- `relais` itself gives back what it finds paid after the end; that is no person's act.
+-- `relais` itself gives back what it finds paid after the end; that is no person's act, and the one thing it does.
 CREATE TRIGGER refunds_audited AFTER INSERT ON refunds FOR EACH ROW
-  WHEN (NEW.requested_by <> 'relais') EXECUTE FUNCTION audit_refund();
+  WHEN (NEW.requested_by <> 'relais' OR NEW.reason <> 'paid_after_close') EXECUTE FUNCTION audit_refund();
