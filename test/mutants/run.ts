@@ -46,12 +46,13 @@ const inBuild = (file: string): string => fileURLToPath(addressOf(file));
 
 /** The program with a mutant, or, with null, as it is. No coverage is taken: an altered text has other lines. */
 function start(program: readonly string[], mutant: Mutant | null, limitMs: number): Promise<Ended> {
-  const { NODE_V8_COVERAGE: _, MOCHA_COUNTS_FILE: __, ...inherited } = process.env;
+  const { MOCHA_COUNTS_FILE: _, ...inherited } = process.env;
   const planted = mutant === null ? {} : { RELAIS_MUTANT: mutant.name };
   const plant = addressOf('test/mutants/plant.ts');
   const child = spawn(execPath, ['--import', plant, ...program], {
     cwd: checkout,
-    env: { ...inherited, ...planted },
+    // Named, and empty: Node hands it on by itself to a child whose environment leaves it out.
+    env: { ...inherited, ...planted, NODE_V8_COVERAGE: '' },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: limitMs,
     killSignal: 'SIGKILL',

@@ -37,9 +37,6 @@ export async function playByCrew(deps: CrewDeps): Promise<{ readonly cpuMs: numb
 /** Much code, each part of it run seldom: compiling all of it early, and fewer collections, save a fifth of the time. */
 const execArgv = [...process.execArgv, '--always-sparkplug', '--max-semi-space-size=64'];
 
-/** What such children say of covered branches does not fit what the others say: it would spoil the whole report. */
-const { NODE_V8_COVERAGE: _, ...env } = process.env;
-
 /** One child until there is nothing left to play; a new one in its place when it dies. */
 async function employ(program: string, deps: CrewDeps): Promise<number> {
   let cpuMs = 0;
@@ -52,7 +49,7 @@ async function employ(program: string, deps: CrewDeps): Promise<number> {
 
 function serve(program: string, deps: CrewDeps, first: StoryOptions): Promise<number> {
   return new Promise((resolve) => {
-    const child: ChildProcess = fork(program, [], { serialization: 'advanced', execArgv, env });
+    const child: ChildProcess = fork(program, [], { serialization: 'advanced', execArgv });
     let playing: StoryOptions | null = first;
     let cpuMs = 0;
     const hand = (options: StoryOptions | null): void => {

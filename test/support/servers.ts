@@ -25,9 +25,6 @@ import { type PostgresAddress, type PostgresServer, startPostgres } from '../../
 import { type RedisServer, startRedis } from '../../src/engines/redis-server.ts';
 import { openRunFolder, type RunFolder } from '../../src/engines/run-folder.ts';
 
-// Taken of this process alone: what children that are killed or changed say does not fit what it says.
-delete process.env['NODE_V8_COVERAGE'];
-
 /** A database made for one test file. */
 export type TestDatabase = {
   readonly name: string;
