@@ -120,7 +120,7 @@ export function theOne(name: string, found: readonly Loaded[]): Loaded {
   );
 }
 
-/** A purchase with all that is known of it. */
+/** A purchase with all that is known of it. `payer`: masked; null once erased. */
 export type Whole = {
   readonly loaded: Loaded;
   readonly payer: string | null;
@@ -130,8 +130,8 @@ export type Whole = {
 
 /** The whole of one purchase. */
 export function printPurchase(whole: Whole, isJson: boolean): void {
+  const { purchase, leftMs } = whole.loaded;
   if (isJson) {
-    const { purchase, leftMs } = { ...whole.loaded };
     const { walletRef: _walletRef, ...facts } = purchase.facts;
     print(
       jsonOf({
@@ -146,7 +146,6 @@ export function printPurchase(whole: Whole, isJson: boolean): void {
     );
     return;
   }
-  const { purchase, leftMs } = whole.loaded;
   for (const line of headOf(purchase, whole.payer, leftMs)) print(line);
   print('Timeline');
   for (const entry of whole.timeline) print(`  ${lineOfEntry(entry)}`);
@@ -174,7 +173,10 @@ function lineOfEntry({ at, event, state, node, content }: JournalEntry): string 
   return `${time(at)}  ${EVENTS[event] ?? event}${told.length === 0 ? '' : ` (${told.join(', ')})`}: ${state}  [${node}]`;
 }
 
-function toldOf({ event, content }: Pick<JournalEntry, 'event' | 'content'>): Readonly<Record<string, string>> {
+function toldOf({
+  content,
+  event,
+}: Pick<JournalEntry, 'content'> & { readonly event?: string }): Readonly<Record<string, string>> {
   const told = event === 'confirmed' ? [] : TOLD;
   return Object.fromEntries(told.flatMap((name) => wordOf(content[name]).map((word) => [name, word])));
 }
@@ -203,12 +205,7 @@ function linesBeside(beside: Beside, { order }: Purchase): readonly string[] {
     ),
     ...part(
       'The machine said',
-      beside.statements.map(
-        (each) =>
-          `${time(each.at)}  ${each.kind}${TOLD.flatMap((name) => wordOf(each.content[name]))
-            .map((word) => ` ${word}`)
-            .join('')}`,
-      ),
+      beside.statements.map((each) => [`${time(each.at)}  ${each.kind}`, ...Object.values(toldOf(each))].join(' ')),
     ),
     ...part(
       'Refunds',

@@ -3,6 +3,7 @@
  * What it plans is due at once and belongs to nobody, so that any running node carries it out.
  */
 import { userInfo } from 'node:os';
+import type { ActName, Whole } from '../cli/purchases.ts';
 import type { Config } from '../config.ts';
 import { cleaned, type Log } from '../log.ts';
 import { createGsmaConnector } from '../payment/gsma.ts';
@@ -11,32 +12,19 @@ import { maskMsisdn } from '../purchase/msisdn.ts';
 import { type Act, type ActOutcome, createPeople } from '../purchase/people.ts';
 import type { PurchaseId } from '../purchase/purchase.ts';
 import { givesBackParts } from '../purchase/rules.ts';
-import type { JournalEntry, Loaded } from '../purchase/store-port.ts';
+import type { Loaded } from '../purchase/store-port.ts';
 import { Fault } from '../result.ts';
 import { connectionOfUrl } from '../store/connection.ts';
-import { type Beside, type Desk, openDesk } from '../store/desk.ts';
+import { type Desk, openDesk } from '../store/desk.ts';
 import { systemClock } from '../time.ts';
 import { buildStore, rulesOf } from './edges.ts';
 import { keyOf } from './names.ts';
 
-/** A purchase as a person sees all of it. `payer`: masked; null once erased. */
-export type WholePurchase = {
-  readonly loaded: Loaded;
-  readonly payer: string | null;
-  readonly timeline: readonly JournalEntry[];
-  readonly beside: Beside;
-};
-
 /** The desk of one command. */
 export type PeopleDesk = Pick<Desk, 'find' | 'openCases'> & {
   /** `amountMinor` counts for a refund alone. */
-  act(
-    name: 'refund' | 'confirm' | 'accept-loss',
-    id: PurchaseId,
-    act: Act,
-    amountMinor: bigint | null,
-  ): Promise<ActOutcome>;
-  whole(loaded: Loaded): Promise<WholePurchase>;
+  act(name: ActName, id: PurchaseId, act: Act, amountMinor: bigint | null): Promise<ActOutcome>;
+  whole(loaded: Loaded): Promise<Whole>;
   close(): Promise<void>;
 };
 

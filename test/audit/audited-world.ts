@@ -10,8 +10,7 @@ import { type Config, type ConfigInput, checkConfig } from '../../src/config.ts'
 import { postgresUrl } from '../../src/engines/postgres-server.ts';
 import { systemClock } from '../../src/time.ts';
 import { buyAt, machineOf } from '../journey/buying.ts';
-import { type NodeForTest, startNodeForTest, until } from '../journey/node-for-test.ts';
-import { CLIENT_TOKEN } from '../payment/centre-for-test.ts';
+import { type NodeForTest, settings, startNodeForTest, until } from '../journey/node-for-test.ts';
 import { copyDatabase, type TestDatabase } from '../support/servers.ts';
 
 /** A statement maker over one database. */
@@ -41,29 +40,9 @@ export type AuditedWorld = {
   stop(): Promise<void>;
 };
 
-/** Settings of the commands that look at this journal; keys are those of the node. */
+/** Settings of the commands that look at this journal, with the node's keys. They speak to no wallet and no network. */
 export function settingsFor(journal: TestDatabase): ConfigInput {
-  return {
-    database: { url: postgresUrl(journal.app) },
-    keys: {
-      msisdnMac: 'a'.repeat(64),
-      msisdnMaster: [{ id: 'test', key: 'b'.repeat(64) }],
-      machineSecret: 'secret-of-the-journeys',
-    },
-    smpp: {
-      accounts: { operator: { smsSource: { ton: 0, npi: 1, addr: '123' } } },
-      binds: [
-        {
-          account: 'operator',
-          name: 'one',
-          hosts: [{ host: '127.0.0.1', port: 1 }],
-          systemId: 'relais',
-          password: 'x',
-        },
-      ],
-    },
-    payment: { wallet: { id: 'centre', baseUrl: 'http://127.0.0.1:1', clientId: 'relais', token: CLIENT_TOKEN } },
-  };
+  return { ...settings('http://127.0.0.1:1', 1), database: { url: postgresUrl(journal.app) } };
 }
 
 function configFor(journal: TestDatabase): Config {

@@ -7,6 +7,13 @@ async function unguarded(sql: Sql, ...tables: readonly string[]): Promise<void> 
   for (const table of tables) await sql`ALTER TABLE ${sql(table)} DISABLE TRIGGER USER`;
 }
 
+/** A refund that nobody asked for, past every guard. */
+async function unaskedRefund(sql: Sql, id: string, amountMinor: number): Promise<void> {
+  await unguarded(sql, 'refunds');
+  await sql`INSERT INTO refunds (purchase_id, n, amount_minor, state, requested_by, reason, key)
+    VALUES (${id}, 1, ${amountMinor}, 'settled', 'nobody', 'none', gen_random_uuid())`;
+}
+
 async function refundBy(sql: Sql, id: string, by: string, reason = 'given back by hand'): Promise<void> {
   await sql`INSERT INTO refunds (purchase_id, n, amount_minor, requested_by, reason, key)
     VALUES (${id}, 1, 100, ${by}, ${reason}, gen_random_uuid())`;
@@ -104,11 +111,7 @@ const rows: readonly Row[] = [
   {
     says: 'refunds above the price',
     where: 'journal',
-    plant: async (sql, { completed }) => {
-      await unguarded(sql, 'refunds');
-      await sql`INSERT INTO refunds (purchase_id, n, amount_minor, state, requested_by, reason, key)
-        VALUES (${completed}, 1, 501, 'settled', 'nobody', 'none', gen_random_uuid())`;
-    },
+    plant: (sql, { completed }) => unaskedRefund(sql, completed, 501),
     of: 'completed',
     check: 'refund',
     found: /^501 promised$/,
@@ -116,11 +119,7 @@ const rows: readonly Row[] = [
   {
     says: 'a refund that the wallet does not know',
     where: 'journal',
-    plant: async (sql, { completed }) => {
-      await unguarded(sql, 'refunds');
-      await sql`INSERT INTO refunds (purchase_id, n, amount_minor, state, requested_by, reason, key)
-        VALUES (${completed}, 1, 200, 'settled', 'nobody', 'none', gen_random_uuid())`;
-    },
+    plant: (sql, { completed }) => unaskedRefund(sql, completed, 200),
     of: 'completed',
     check: 'refund',
     found: /^0 refunded at the wallet$/,

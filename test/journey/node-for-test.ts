@@ -123,7 +123,8 @@ async function dropDatabase(database: TestDatabase, folder: string): Promise<voi
   await rm(folder, { recursive: true, force: true });
 }
 
-function settings(walletUrl: string, smscPort: number): ConfigInput {
+/** Settings of the node of the journeys, its engines not named. */
+export function settings(walletUrl: string, smscPort: number): ConfigInput {
   return {
     node: 'journey-1',
     http: { port: 0 },

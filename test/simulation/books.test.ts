@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { keyOf } from '../../src/composition/names.ts';
 import type { Facts } from '../../src/purchase/purchase.ts';
 import { aLive, anEnded, eventOf, order, purchaseId } from '../support/purchase-builders.ts';
+import { commitOf } from '../support/store-builders.ts';
 import { type BooksBench, createBooksBench, node, payerMac } from './books-bench.ts';
 
 const PAID = 'Payé: 500 F CFA. Prenez votre produit, distributeur 4567. Réf K7M2QX';
@@ -124,12 +125,9 @@ const lies: readonly Lie[] = [
     'an event that has no edge',
     (bench) => {
       bench.begin();
-      const before = { id: purchaseId, version: 1, state: 'authorizing' } as const;
-      bench.books.committed(
-        node,
-        { ...plain, before, after: anEnded('completed', { version: 2 }), event: { type: 'settled' } },
-        { kind: 'committed' },
-      );
+      const after = anEnded('completed', { version: 2 });
+      const commit = commitOf(bench.purchase(), 'completed', { type: 'settled' }, { after });
+      bench.books.committed(node, commit, { kind: 'committed' });
     },
     /settled was committed, which authorizing answers with refused/,
   ],
@@ -205,17 +203,6 @@ const approval = {
   isOwn: true,
 } as const;
 const late = { machineId, orderSeq, selectedAtMs: 0, goAheadAtMs: 61_000, maxWaitMs: 60_000 };
-const plain = {
-  deadline: null,
-  planned: [],
-  dropped: [],
-  rescheduled: [],
-  onlyIfUnsent: null,
-  statement: null,
-  opened: [],
-  closed: [],
-  isLazy: false,
-} as const;
 
 /** What no rule of the purchase would do. */
 function approveNow(bench: BooksBench, facts: Partial<Facts>): void {

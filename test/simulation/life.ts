@@ -24,6 +24,9 @@ export interface Life {
   jumpWall(byMs: DurationMs): void;
 }
 
+/** What a dead process is answered. Made anew for each: one that all shared would keep whatever ever waited for it. */
+export const never = (): Promise<never> => new Promise(() => undefined);
+
 /** Noon of 2026-06-01 UTC: when every simulation begins. */
 export const beginningMs = Date.UTC(2026, 5, 1, 12);
 

@@ -7,7 +7,7 @@ import { Fault } from '../../src/result.ts';
 import type { DurationMs } from '../../src/time.ts';
 import type { Dice } from './chance.ts';
 import type { FaultPlan } from './faults.ts';
-import type { Life } from './life.ts';
+import { type Life, never } from './life.ts';
 import type { Timeline } from './timeline.ts';
 import type { SimWallet, WalletRequest } from './wallet.ts';
 import type { Weather } from './weather.ts';
@@ -49,8 +49,6 @@ const BOARD_MS: DurationMs = 1;
 const WALLET_MS: DurationMs = 150;
 const SLOW_WALLET_MS: DurationMs = 6_000;
 
-/** Made anew for each: one that all shared would keep whatever ever waited for it. */
-const never = (): Promise<never> => new Promise(() => undefined);
 const timedOut: Outcome = { kind: 'unknown', cause: 'timeout' };
 const broken: Outcome = { kind: 'unknown', cause: 'connection' };
 const failed: Outcome = { kind: 'unknown', cause: 'status' };

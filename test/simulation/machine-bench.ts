@@ -2,11 +2,11 @@
  * One simulated machine and the real machine link of one node, over the simulated wire, for tests.
  */
 import { defaultMachineLinkConfig } from '../../src/automaton-link/server/link-config.ts';
-import { machineKeyMac } from '../../src/automaton-link/server/machine-key.ts';
 import { createMachineLink, type LateAnswer, type MachineLink } from '../../src/automaton-link/server/machine-link.ts';
 import type { ApproveAnswer } from '../../src/purchase/machine-port.ts';
-import type { Directory, RegisteredMachine } from '../../src/purchase/store-port.ts';
+import type { Directory } from '../../src/purchase/store-port.ts';
 import { FakePurchases } from '../automaton-link/support/fake-purchases.ts';
+import { aMachine, machineKey, serverSecret } from '../automaton-link/support/link-world.ts';
 import { createMemoryRedis } from '../support/memory-order-board.ts';
 import { createDice } from './chance.ts';
 import { type FaultKind, type FaultPlan, faultKinds } from './faults.ts';
@@ -44,23 +44,7 @@ export type MachineBench = {
   pass(ms: number): Promise<void>;
 };
 
-const machineKey = 'k'.repeat(43);
-const serverSecret = 'secret of the bench';
-const registered: RegisteredMachine = {
-  machineId: 'machine-1',
-  number: '4567',
-  operatorId: 1,
-  operatorAccount: 'operator-1',
-  name: 'Machine 1',
-  place: 'Hall',
-  currency: 'XOF',
-  priceMode: 'machine',
-  minMinor: 50n,
-  maxMinor: 5_000n,
-  isSuspended: false,
-  credentialMacs: [machineKeyMac(serverSecret, machineKey)],
-  language: 'fr',
-};
+const registered = aMachine();
 const directory: Directory = {
   machineByNumber: () => Promise.resolve(registered),
   machineById: (machineId) => Promise.resolve(machineId === 'machine-1' ? registered : null),

@@ -10,7 +10,7 @@ import type { DurationMs } from '../../src/time.ts';
 import type { UssdAccount } from '../../src/ussd/ussd-gateway.ts';
 import type { Dice } from './chance.ts';
 import type { FaultPlan } from './faults.ts';
-import type { Life } from './life.ts';
+import { type Life, never } from './life.ts';
 import type { PhoneNotes, WorldNotes } from './notes.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
@@ -80,8 +80,6 @@ const RESPONSE_TIMEOUT_MS: DurationMs = 10_000;
 /** A text that is not acknowledged is delivered again. */
 const SMS_ANSWER_MS: DurationMs = 5_000;
 const MOST_DELIVERIES = 12;
-/** Made anew for each: one that all shared would keep whatever ever waited for it. */
-const never = (): Promise<never> => new Promise(() => undefined);
 
 class Network implements PhoneNetwork {
   readonly #deps: PhoneNetworkDeps;

@@ -3,24 +3,13 @@
  */
 import type { Capabilities } from '../../src/purchase/payment-port.ts';
 import type { DeclineCode } from '../../src/purchase/purchase.ts';
+import { fakeCapabilities } from '../support/fake-wallet.ts';
 import type { Dice } from './chance.ts';
 import type { Account, SimWallet, WalletTraits } from './wallet.ts';
 
 const PAYERS = 40;
 const RICH = 1_000_000n;
 const POOR = 1_300n;
-
-const usual: Capabilities = {
-  holds: { maxMs: 7 * 86_400_000 },
-  release: true,
-  partialReverse: true,
-  affordability: true,
-  reverseByKey: true,
-  replay: 'first_answer',
-  validation: ['pin', 'push', 'confirm'],
-  maxPendingMs: 120_000,
-  currencies: ['XOF'],
-};
 
 /** A wallet of one of the kinds that exist: as the built-in one, turning doubles away, or without undoing by key. */
 export function drawTraits(dice: Dice): WalletTraits {
@@ -29,13 +18,13 @@ export function drawTraits(dice: Dice): WalletTraits {
   const shortHolds = dice.happens(0.2) ? 0.05 : 0;
   switch (kind) {
     case 'usual':
-      return { capabilities: usual, isSlowToDecide, shortHolds };
+      return { capabilities: fakeCapabilities, isSlowToDecide, shortHolds };
     case 'rejects':
-      return { capabilities: { ...usual, replay: 'rejects_duplicate' }, isSlowToDecide, shortHolds };
+      return { capabilities: { ...fakeCapabilities, replay: 'rejects_duplicate' }, isSlowToDecide, shortHolds };
     case 'debits':
-      return { capabilities: { ...usual, holds: null }, isSlowToDecide, shortHolds };
+      return { capabilities: { ...fakeCapabilities, holds: null }, isSlowToDecide, shortHolds };
     case 'cannot_undo': {
-      const capabilities: Capabilities = { ...usual, holds: null, reverseByKey: false, replay: 'none' };
+      const capabilities: Capabilities = { ...fakeCapabilities, holds: null, reverseByKey: false, replay: 'none' };
       return { capabilities, isSlowToDecide, shortHolds };
     }
   }

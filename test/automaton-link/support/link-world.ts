@@ -27,7 +27,8 @@ import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 import { createMemoryRedis, type MemoryRedis } from '../../support/memory-order-board.ts';
 import { FakePurchases } from './fake-purchases.ts';
 
-const serverSecret = 'secret of the test';
+/** Under which the server of the tests hashes machines' keys. */
+export const serverSecret = 'secret of the test';
 /** Key of every machine of the tests. */
 export const machineKey = 'k'.repeat(43);
 
