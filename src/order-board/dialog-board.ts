@@ -9,7 +9,7 @@ import type { DurationMs } from '../time.ts';
 import { dialogKey, partsKey, quoteKey, seenKey } from './keys.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { RedisCommands } from './redis-client.ts';
-import { listOf, numberAt, textAt, textOrNull } from './redis-reply.ts';
+import { listOf, textAt, textOrNull } from './redis-reply.ts';
 
 /** What the dialog board stands on. */
 export type DialogBoardDeps = {
@@ -65,22 +65,19 @@ function readDialog(reply: unknown): { readonly turn: number; readonly body: str
 }
 
 function saveDialog(commands: RedisCommands, keyOf: (account: string, payer: string) => string): DialogBoard['save'] {
-  return async ({ account, payer, turnRead, body, ttlMs }) => {
-    const reply = await commands.run('save_dialog', keyOf(account, payer), turnRead, ttl(ttlMs), body);
+  return async ({ account, payer, turnRead, turn, body, ttlMs }) => {
+    const reply = await commands.run('save_dialog', keyOf(account, payer), turnRead, turn, ttl(ttlMs), body);
     const kind = textAt(reply, 0);
-    const turn = numberAt(reply, 1);
-    if (kind === 'saved') return { kind, turn };
+    if (kind === 'saved') return true;
     if (kind !== 'moved') throw new Bug(`save_dialog answered ${kind}`);
-    // Our own words, one turn on: the reply to the first call was cut off.
-    if (turn === turnRead + 1 && textAt(reply, 2) === body) return { kind: 'saved', turn };
-    return { kind };
+    // Our own words: the reply to the first call was cut off.
+    return textAt(reply, 1) === body;
   };
 }
 
 /**
  * The dialog board over one connection. Every call may be repeated.
  *
- * `save`: a dialog that has vanished since it was read counts as unchanged, for nobody else has answered.
  * `takeQuote`: a reply that is cut off may lose the quote; the payer is asked to text again.
  * `addPart`: every part of a whole message that is added again hears all parts again; a part that cannot be (not within
  * 1..total, total not within 1..255) is not kept and hears null.

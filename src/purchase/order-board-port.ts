@@ -3,7 +3,7 @@
  * Implemented over Redis in `src/order-board/` and in memory for unit tests. Every call may be repeated; a rejection
  * (`Fault`, happened `unknown`) means: call again. Nothing on the board is needed once a purchase is committed.
  */
-import type { DurationMs } from '../time.ts';
+import type { Clock, DurationMs } from '../time.ts';
 import type { MachineId, PurchaseId } from './purchase.ts';
 
 /** What a machine asks for, as the board keeps it. */
@@ -122,14 +122,19 @@ export interface OrderBoard {
 export interface DialogBoard {
   /** The dialog's record and the number of its last saved turn; null when there is none (or Redis was wiped). */
   load(account: string, payer: string): Promise<{ readonly turn: number; readonly body: string } | null>;
-  /** Compare-and-set on the turn that was read (0: none was there). `moved`: another node answered; send nothing. */
+  /**
+   * Compare-and-set on the turn that was read (0: none was there). False when another one is there, or none any more.
+   * No two saves have the same body: what is there with this one was saved by this very call. `turn`: unlike any that a
+   * dialog of this payer had before the board was wiped.
+   */
   save(dialog: {
     readonly account: string;
     readonly payer: string;
     readonly turnRead: number;
+    readonly turn: number;
     readonly body: string;
     readonly ttlMs: DurationMs;
-  }): Promise<{ readonly kind: 'saved'; readonly turn: number } | { readonly kind: 'moved' }>;
+  }): Promise<boolean>;
   /** True the first time a message of this digest is met within `ttlMs`. */
   isFirst(account: string, digest: string, ttlMs: DurationMs): Promise<boolean>;
   /** An SMS quote, kept for `ttlMs`; a later one replaces it. */
@@ -148,6 +153,14 @@ export interface DialogBoard {
   }): Promise<readonly string[] | null>;
   /** Counts one use; true while at most `limit` were made in the window. Away: each node counts for itself. */
   isWithinRate(what: string, id: string, limit: number, windowMs: DurationMs): Promise<boolean>;
+}
+
+/**
+ * The number of a dialog's next turn. Its first one is the time of day: no dialog before it can have counted so far, so
+ * that after a wipe nothing fits a turn that was read before.
+ */
+export function turnAfter(turnRead: number, clock: Pick<Clock, 'wall'>): number {
+  return turnRead === 0 ? Math.max(1, Math.floor(clock.wall())) : turnRead + 1;
 }
 
 /** Which node holds which machine, and which nodes live; volatile, rewritten within seconds. */

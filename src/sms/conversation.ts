@@ -2,9 +2,9 @@
  * What is kept of a sender between two texts: the quote with its code, and under which name his claim is held.
  */
 import { z } from 'zod';
-import type { DialogBoard } from '../purchase/order-board-port.ts';
+import { type DialogBoard, turnAfter } from '../purchase/order-board-port.ts';
 import { Fault } from '../result.ts';
-import type { DurationMs } from '../time.ts';
+import type { Clock, DurationMs } from '../time.ts';
 
 const quoteSchema = z.object({
   code: z.string().regex(/^\d{3}$/),
@@ -41,7 +41,7 @@ export type ReadClaim = { readonly turn: number; readonly claim: SmsClaim | null
 const savesMax = 3;
 
 /** Reads and keeps conversations. Calls that may be repeated are, once, when their answer was lost. */
-export function createConversations(dialogs: DialogBoard, ttlMs: DurationMs) {
+export function createConversations(dialogs: DialogBoard, clock: Clock, ttlMs: DurationMs) {
   const nameOf = (payer: string): string => `sms:${payer}`;
 
   async function readClaim(account: string, payer: string): Promise<ReadClaim> {
@@ -63,10 +63,10 @@ export function createConversations(dialogs: DialogBoard, ttlMs: DurationMs) {
       claim: Omit<SmsClaim, 'unansweredId'> & Partial<Pick<SmsClaim, 'unansweredId'>>,
     ): Promise<void> => {
       for (let saves = 0; saves < savesMax; saves += 1) {
-        const { turn, claim: before } = await readClaim(account, payer);
+        const { turn: turnRead, claim: before } = await readClaim(account, payer);
         const body = JSON.stringify({ unansweredId: before?.unansweredId ?? null, ...claim });
-        const saved = await dialogs.save({ account, payer: nameOf(payer), turnRead: turn, body, ttlMs });
-        if (saved.kind === 'saved') return;
+        const turn = turnAfter(turnRead, clock);
+        if (await dialogs.save({ account, payer: nameOf(payer), turnRead, turn, body, ttlMs })) return;
       }
       throw new Fault('conversation_moved', 'no');
     },

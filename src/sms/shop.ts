@@ -89,7 +89,7 @@ const REFUSED: Readonly<Record<ConfirmRefusal, SmsTextKey>> = {
 
 /** Makes the rules. */
 export function createShop(deps: ShopDeps): Shop {
-  const talks = createConversations(deps.dialogs, conversationMs);
+  const talks = createConversations(deps.dialogs, deps.clock, conversationMs);
   const helps: Helps = { deps, talks };
   return {
     serve: (sender, command) => serve(helps, sender, command),

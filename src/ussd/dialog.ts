@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { NoticeTemplate } from '../purchase/effect.ts';
+import { turnAfter } from '../purchase/order-board-port.ts';
 import { Secret } from '../purchase/payment-port.ts';
 import type { Msisdn, PurchaseId } from '../purchase/purchase.ts';
 import { Fault } from '../result.ts';
@@ -147,11 +148,7 @@ async function repeat(caller: Caller, print: string): Promise<Answer> {
 async function takeKey(caller: Caller, found: Found): Promise<Answer> {
   const { deps, request } = caller;
   const { record, number } = found;
-  // Redis was wiped, or the key is late: nothing was begun by this key.
-  if (record === null) {
-    const { language } = await deps.subscribers.meet(request.msisdn);
-    return { ...ended(deps, show('lapsed'), language), isFailure: false };
-  }
+  if (record === null) return lapsed(caller);
   if (record.phase === 'closed') return { kind: 'silent', why: 'over' };
   // Pressed on another screen, perhaps for another price.
   if (request.sessionId !== null && record.formerSessions.includes(request.sessionId))
@@ -175,10 +172,22 @@ async function takeKey(caller: Caller, found: Found): Promise<Answer> {
     // Before the coordinator hears of it: whatever dies now, the next dial asks the journal.
     isConfirmed: record.isConfirmed || chosen.kind === 'pay',
   });
-  if (taken === null) return { kind: 'silent', why: 'superseded' };
+  if (taken === null) return overtaken(caller);
   const { isConfirmed: wasConfirmed } = record;
   const turn: Turn = { ...taken, wasConfirmed, views: null, input: isPinKey ? '' : (foldInput(input) ?? '') };
   return finish(turn, await carryOut(turn, () => act(turn, chosen)));
+}
+
+/** Redis was wiped, or the key is late: nothing was begun by this key. */
+async function lapsed({ deps, request }: Caller): Promise<Answer> {
+  const { language } = await deps.subscribers.meet(request.msisdn);
+  return { ...ended(deps, show('lapsed'), language), isFailure: false };
+}
+
+/** Another node has answered this payer, or the board was wiped since the dialog was read. */
+async function overtaken(caller: Caller): Promise<Answer> {
+  const { record } = await load(caller.deps, caller.request.account, caller.payer);
+  return record === null ? lapsed(caller) : { kind: 'silent', why: 'superseded' };
 }
 
 /** What the record keeps of an input. On a screen that asks for a PIN all but a plain key may be a PIN mistyped. */
@@ -252,8 +261,9 @@ async function finish(turn: Turn, next: Next & { readonly isFailure?: boolean })
   try {
     const saved = await save(deps, { account: turn.account, payer: turn.payer, number: turn.number }, after);
     if (saved === null) {
-      await releaseIfOver(turn, after);
-      return { kind: 'silent', why: 'superseded' };
+      const isWiped = await releaseIfOver(turn, after);
+      if (!isWiped) return { kind: 'silent', why: 'superseded' };
+      return isEnd ? { ...answer, turn: null } : failure(deps, after);
     }
     if (!isEnd) await isFirst(deps, turn.account, writtenPrint(turn.payer, saved));
     return { ...answer, turn: saved };
@@ -264,12 +274,16 @@ async function finish(turn: Turn, next: Next & { readonly isFailure?: boolean })
   }
 }
 
-/** The dialog was ended or dialed anew while we were answering: what was claimed meanwhile may be nobody's. */
-async function releaseIfOver(turn: Turn, after: DialogRecord): Promise<void> {
+/**
+ * The dialog was ended, wiped or dialed anew while we were answering: what was claimed meanwhile may be nobody's. True
+ * when nothing is left of it: then nobody else has answered.
+ */
+async function releaseIfOver(turn: Turn, after: DialogRecord): Promise<boolean> {
   const { record } = await load(turn.deps, turn.account, turn.payer);
   const isOver = record === null || record.phase === 'closed' || record.purchaseId !== after.purchaseId;
   const isElsewhere = record?.phase === 'waiting' && record.machineNumber !== after.machineNumber;
   if (isOver || isElsewhere) await dropClaim({ ...turn, record: after });
+  return record === null;
 }
 
 async function endDialog(
@@ -313,7 +327,7 @@ async function load(deps: DialogDeps, account: string, payer: string): Promise<F
   return found === null ? { number: 0, record: null } : { number: found.turn, record: readRecord(found.body) };
 }
 
-/** The number of the saved turn, or null when another one came first. */
+/** The number of the saved turn, or null when another one came first or the dialog has vanished. */
 async function save(
   deps: DialogDeps,
   of: { readonly account: string; readonly payer: string; readonly number: number },
@@ -322,8 +336,17 @@ async function save(
   const { account, payer, number } = of;
   const body = writeRecord(record);
   const ttlMs = deps.settings.resumeMs;
-  const saved = await askBoard(() => deps.dialogs.save({ account, payer, turnRead: number, body, ttlMs }));
-  return saved.kind === 'saved' ? saved.turn : null;
+  const turn = turnAfter(number, deps.clock);
+  const attempt = (): Promise<boolean> => deps.dialogs.save({ account, payer, turnRead: number, turn, body, ttlMs });
+  if (number > 0) return (await askBoard(attempt)) ? turn : null;
+  try {
+    return (await attempt()) ? turn : null;
+  } catch (error) {
+    if (!(error instanceof Fault) || error.happened === 'no') throw error;
+    // Not repeated: a later dial may have taken it up and paid, and the board been wiped since.
+    const found = await deps.dialogs.load(account, payer);
+    return found?.body === body ? turn : null;
+  }
 }
 
 function sayAgain(record: DialogRecord, turn: number): Answer {

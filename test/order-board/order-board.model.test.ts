@@ -59,7 +59,8 @@ const acts: fc.Arbitrary<{ readonly far: boolean; readonly what: string; readonl
   fc.tuple(fc.boolean(), fc.nat(3), fc.constantFrom('one', 'other')).map(([far, turnRead, body]) => ({
     far,
     what: `save turn ${turnRead}, ${body}`,
-    act: ({ dialogs }: Board) => dialogs.save({ account: 'a', payer: 'p', turnRead, body, ttlMs: 600_000 }),
+    act: ({ dialogs }: Board) =>
+      dialogs.save({ account: 'a', payer: 'p', turnRead, turn: turnRead + 1, body, ttlMs: 600_000 }),
   })),
   fc
     .tuple(fc.boolean(), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 2, max: 3 }), fc.constantFrom('a', 'b'))

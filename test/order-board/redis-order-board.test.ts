@@ -84,7 +84,7 @@ describe('the Redis board', () => {
 
   it('keeps no phone number in any key', async () => {
     const { dialogs } = subject.near;
-    await dialogs.save({ account: 'a1', payer: PAYER, turnRead: 0, body: 'b', ttlMs: 60_000 });
+    await dialogs.save({ account: 'a1', payer: PAYER, turnRead: 0, turn: 1, body: 'b', ttlMs: 60_000 });
     await dialogs.saveQuote('a1', PAYER, 'q', 60_000);
     await dialogs.addPart({ account: 'a1', payer: PAYER, reference: '1', total: 2, part: 1, text: 't', ttlMs: 60_000 });
     await dialogs.isWithinRate('dials', PAYER, 5, 60_000);

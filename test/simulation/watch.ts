@@ -131,9 +131,9 @@ export function watchDialogs(dialogs: DialogBoard, notes: PhoneNotes): DialogBoa
   return {
     load: (account, payer) => dialogs.load(account, payer),
     save: async (dialog) => {
-      const answer = await dialogs.save(dialog);
-      const id = answer.kind === 'saved' ? idIn(dialog.body) : null;
-      if (id === null) return answer;
+      const isSaved = await dialogs.save(dialog);
+      const id = isSaved ? idIn(dialog.body) : null;
+      if (id === null) return isSaved;
       if (dialog.payer.startsWith('sms:')) {
         // A new order of a sender is another matter than what he said yes to before.
         if (dialog.body.includes('"isOpen":true')) notes.offerHeld(dialog.payer, id, false, true);
@@ -147,7 +147,7 @@ export function watchDialogs(dialogs: DialogBoard, notes: PhoneNotes): DialogBoa
           notes.quoted(dialog.payer, offerOf(record, record.quoted));
         }
       }
-      return answer;
+      return isSaved;
     },
     isFirst: (account, digest, ttlMs) => dialogs.isFirst(account, digest, ttlMs),
     saveQuote: async (account, payer, body, ttlMs) => {

@@ -197,14 +197,13 @@ function createDialogs(memory: Memory, isReachable: () => boolean): DialogBoard 
   const insurance = createShelf<{ count: number }>(nowMs);
   return {
     load: (account, payer) => over(() => dialogs.get(`${account}:${payer}`) ?? null),
-    save: ({ account, payer, turnRead, body, ttlMs }) =>
+    save: ({ account, payer, turnRead, turn, body, ttlMs }) =>
       over(() => {
         const key = `${account}:${payer}`;
         const there = dialogs.get(key);
-        const isOwn = there?.turn === turnRead + 1 && there.body === body;
-        if (there !== undefined && there.turn !== turnRead && !isOwn) return { kind: 'moved' };
-        dialogs.set(key, { turn: turnRead + 1, body }, nowMs() + ttlMs);
-        return { kind: 'saved', turn: turnRead + 1 };
+        if ((there?.turn ?? 0) !== turnRead) return there?.body === body;
+        dialogs.set(key, { turn, body }, nowMs() + ttlMs);
+        return true;
       }),
     isFirst: (account, digest, ttlMs) => {
       // As over Redis: a mark whose reply was lost keeps its token, by which its maker knows it again.

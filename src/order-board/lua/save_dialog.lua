@@ -1,19 +1,16 @@
 -- Saves a dialog's next turn if no other node has saved one since it was read.
 --
 -- KEYS[1]  dialog:{account:mac}, a hash
--- ARGV     turnRead (0: none was there), ttlMs (time to live from now), body
--- Replies  saved, turn | moved, turn, body (what another node saved)
+-- ARGV     turnRead (0: none was there), turn (the next one), ttlMs (time to live from now), body
+-- Replies  saved | moved, body (what is there, empty when nothing is)
 -- Atomic   comparing the turn and writing the next one.
--- Repeated moved with the own body, which counts as saved. A dialog that has vanished since it was read is written
---          anew: nobody else has answered, and the payer must not stay without a reply because the board was wiped.
-local turnRead = tonumber(ARGV[1])
+-- Repeated moved with the own body, which counts as saved. A dialog that has vanished since it was read has moved: whoever
+--          stood still over a wiped board would bring an old offer back, under a name that may have been paid since.
 local dialog = redis.call('HMGET', KEYS[1], 'turn', 'body')
-local turnThere = dialog[1] and tonumber(dialog[1])
-if turnThere and turnThere ~= turnRead then
-  return { 'moved', turnThere, dialog[2] }
+if (dialog[1] or '0') ~= ARGV[1] then
+  return { 'moved', dialog[2] or '' }
 end
 
-local turn = turnRead + 1
-redis.call('HSET', KEYS[1], 'turn', string.format('%.0f', turn), 'body', ARGV[3])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return { 'saved', turn }
+redis.call('HSET', KEYS[1], 'turn', ARGV[2], 'body', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return { 'saved' }
