@@ -102,9 +102,9 @@ describe('a node that wakes up in the middle of a dial', () => {
     await bench.placeOrder('4567');
     const node = createUssdNode(bench);
     await node.dial('*123*4567#');
-    const { confirm } = bench.purchases;
-    bench.purchases.confirm = async (...asked) => {
-      const answer = await confirm(...asked);
+    const purchases = { ...bench.purchases };
+    bench.purchases.confirm = async (confirmation) => {
+      const answer = await purchases.confirm(confirmation);
       bench.redis.wipe();
       return answer;
     };
