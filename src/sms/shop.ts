@@ -205,11 +205,13 @@ async function answerOrder(helps: Helps, sender: Sender, machineNumber: string):
   }
 }
 
-/** The name under which this sender claims here: his open one, so that he never finds himself in his own way. */
+/**
+ * The name under which this sender claims here: a new one, since a yes to the offer before may be on its way in another
+ * node. The claim under his open one is released, so that he never finds himself in his own way.
+ */
 async function nameClaim(helps: Helps, sender: Sender, machineNumber: string): Promise<PurchaseId> {
   const { deps, talks } = helps;
   const { claim } = await talks.readClaim(sender.account, sender.payer);
-  if (claim?.isOpen === true && claim.machineNumber === machineNumber) return claim.purchaseId;
   if (claim?.isOpen === true) await release(helps, claim);
   const purchaseId = deps.newPurchaseId();
   await talks.keepClaim(sender.account, sender.payer, { purchaseId, machineNumber, isOpen: true });

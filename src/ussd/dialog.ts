@@ -263,14 +263,14 @@ async function finish(turn: Turn, next: Next & { readonly isFailure?: boolean })
     if (saved === null) {
       const isWiped = await releaseIfOver(turn, after);
       if (!isWiped) return { kind: 'silent', why: 'superseded' };
-      return isEnd ? { ...answer, turn: null } : failure(deps, after);
+      return isEnd ? { ...answer, turn: null } : failure(deps, after, record.isConfirmed);
     }
     if (!isEnd) await isFirst(deps, turn.account, writtenPrint(turn.payer, saved));
     return { ...answer, turn: saved };
   } catch (error) {
     deps.log.error('ussd_dialog_not_saved', { purchaseId: after.purchaseId }, error);
     // What has happened is still told; a key could not be taken, so an open screen would mislead.
-    return isEnd ? { ...answer, turn: null } : failure(deps, after);
+    return isEnd ? { ...answer, turn: null } : failure(deps, after, record.isConfirmed);
   }
 }
 
@@ -354,9 +354,11 @@ function sayAgain(record: DialogRecord, turn: number): Answer {
   return { kind: 'say', text: record.text, isEnd, turn, tells: null, isFailure: false };
 }
 
-function failure(deps: DialogDeps, record: DialogRecord | null): Answer {
+/** `wasConfirmed`: a yes was given before this turn, perhaps under a name that the record has left since. */
+function failure(deps: DialogDeps, record: DialogRecord | null, wasConfirmed = false): Answer {
   if (record === null) return ended(deps, show('try_later'));
-  return ended(deps, show(record.isConfirmed ? 'not_known' : 'service_down'), record.language);
+  const mayOwe = wasConfirmed || record.isConfirmed;
+  return ended(deps, show(mayOwe ? 'not_known' : 'service_down'), record.language);
 }
 
 function ended(deps: DialogDeps, next: Next, language: string | null = null): Extract<Answer, { kind: 'say' }> {

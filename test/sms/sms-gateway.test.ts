@@ -95,6 +95,41 @@ describe('buying by text', () => {
     expect(bench.purchases.confirmed).to.deep.equal([]);
   });
 
+  it('offers the next order under a name of its own, while the yes to the one before is on its way', async () => {
+    const bench = createBench();
+    await bench.placeOrder('4567', { waitMs: 180_000 });
+    let reachConfirm = (): void => undefined;
+    const isHeld = new Promise<void>((resolve) => {
+      reachConfirm = resolve;
+    });
+    const { dialogs } = bench.board;
+    const slow = createSmsNode({
+      ...bench,
+      board: {
+        ...bench.board,
+        dialogs: {
+          ...dialogs,
+          takeQuote: async (account, payer) => {
+            const quote = await dialogs.takeQuote(account, payer);
+            await isHeld;
+            return quote;
+          },
+        },
+      },
+    });
+    const other = createSmsNode(bench);
+    expect(await slow.text('4567')).to.contain('OUI 382');
+    const confirmed = slow.receive({ text: 'OUI 382' });
+    await breathe();
+    await bench.placeOrder('4567', { seq: 2, waitMs: 180_000 });
+    await bench.clock.turn(smsSettings.dedupeMs);
+    expect(await other.text('4567')).to.contain('OUI 382');
+    const held = await bench.board.orders.look('machine-4567');
+    reachConfirm();
+    await bench.clock.until(confirmed);
+    expect(bench.purchases.confirmed.map(({ purchaseId }) => purchaseId)).not.to.include(held?.holder);
+  });
+
   it('answers the same confirmation, sent again later, with the purchase’s state', async () => {
     const { bench, node } = await quoted();
     await node.text('OUI 382');

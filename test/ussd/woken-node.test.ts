@@ -110,4 +110,17 @@ describe('a node that wakes up in the middle of a dial', () => {
     };
     expect(await node.key('1')).to.match(/^END Payé/);
   });
+  it('does not say that nothing was debited after a yes, though the dial is for another machine', async () => {
+    const bench = createBench();
+    await bench.placeOrder('4567');
+    const node = createUssdNode(bench);
+    await node.dial('*123*4567#');
+    bench.purchases.script.isConfirmUnanswered = true;
+    await node.key('1');
+    const later = node.request({ kind: 'begin', text: '*123*1203#', sessionId: 'later' });
+    await breathe();
+    bench.redis.wipe();
+    await bench.clock.until(later);
+    expect(node.replies.at(-1)?.text).to.match(/^Résultat pas encore connu/);
+  });
 });
