@@ -61,7 +61,7 @@ export type PurchaseEvent =
     }
   /** No answer, a broken connection, a 5xx, or still open: silence is no decline. */
   | { readonly type: 'payment_unknown'; readonly ref: string | null }
-  /** The wallet has provably never seen the key. `sinceConfirmedMs`: age of the purchase. */
+  /** The wallet has provably never seen the key. `sinceConfirmedMs`: its age, as far as two clocks prove it. */
   | { readonly type: 'payment_not_found'; readonly leftMs: DurationMs; readonly sinceConfirmedMs: DurationMs }
   /** The machine journaled the approval and is delivering. */
   | { readonly type: 'approval_accepted' }

@@ -11,13 +11,14 @@ import type { Outcome, PaymentPort, Terms } from '../purchase/payment-port.ts';
 import { isEnded, type PurchaseId } from '../purchase/purchase.ts';
 import { termsOf } from '../purchase/purchases.ts';
 import type { NoticePort } from '../purchase/purchases-port.ts';
-import type { Rules } from '../purchase/rules.ts';
+import { LONGEST_ORDER_MS, type Rules } from '../purchase/rules.ts';
 import type { Loaded, PurchaseStore, Subscribers } from '../purchase/store-port.ts';
 import { viewOf } from '../purchase/view.ts';
 import { assert } from '../result.ts';
 import type { Clock, DurationMs } from '../time.ts';
 import type { CarryOut } from './effect-worker.ts';
 import { createLease, type Lease } from './lease.ts';
+import { createNeverSeen, type NeverSeen } from './never-seen.ts';
 
 /** The longest that calls to a wallet take: `authorize`, and each of the others. As configured for its connector. */
 export type WalletBudgets = { readonly authorizeMs: DurationMs; readonly otherMs: DurationMs };
@@ -66,6 +67,7 @@ function backoffMs(tries: number, longestMs: DurationMs): DurationMs {
 
 /** Creates the function that carries out any effect. */
 export function createCarryOut(deps: CarryOutDeps): CarryOut {
+  const neverSeen = createNeverSeen();
   return async (loaded, leased) => {
     const { effect } = leased;
     const readAtMs = deps.clock.now();
@@ -79,7 +81,7 @@ export function createCarryOut(deps: CarryOutDeps): CarryOut {
       case 'authorize':
         return authorize(deps, { ...job, effect });
       case 'query_payment':
-        return queryPayment(deps, job);
+        return queryPayment(deps, job, neverSeen);
       case 'approve':
         return approve(deps, job);
       case 'query_order':
@@ -133,24 +135,31 @@ async function authorize(deps: CarryOutDeps, job: Of<'authorize'>): Promise<void
   if (applied.kind === 'refund_due') await refundAfterClose(deps, loaded);
 }
 
-async function queryPayment(deps: CarryOutDeps, { loaded, leased, lease }: Job): Promise<void> {
+async function queryPayment(deps: CarryOutDeps, { loaded, leased, lease }: Job, neverSeen: NeverSeen): Promise<void> {
   const { purchase } = loaded;
   const { wallet, terms } = await callTerms(deps, loaded);
   if (!lease.covers(deps.budgets.otherMs)) return;
   const key = deps.keyOf(purchase.id, 'authorize', 1);
   const askedAtMs = deps.clock.now();
   const outcome = await wallet.query({ of: 'authorize', key, terms, ref: purchase.facts.walletRef });
+  const unseenMs = outcome.kind === 'not_found' ? neverSeen.heard(purchase.id, askedAtMs) : 0;
+  if (outcome.kind !== 'not_found') neverSeen.forget(purchase.id);
   const applied = await offer(deps, purchase.id, (now) =>
     eventOfQuery(outcome, {
       purchase: now.purchase,
       leftMs: leftMsOf(now),
-      // "Never seen" speaks of the moment of the question, however long its answer lay here.
-      sinceConfirmedMs: now.sinceConfirmedMs - (deps.clock.now() - askedAtMs),
+      // "Never seen" speaks of the moment of the question, however long its answer lay here. Two clocks must agree.
+      sinceConfirmedMs: Math.min(unseenMs, now.sinceConfirmedMs - (deps.clock.now() - askedAtMs)),
     }),
   );
   if (applied.kind === 'refund_due') return refundAfterClose(deps, loaded);
   if (applied.kind === 'committed') return;
   const isOpen = outcome.kind === 'pending' || outcome.kind === 'unknown' || outcome.kind === 'needs_validation';
+  const provenInMs = purchase.wallet.maxPendingMs + LONGEST_ORDER_MS - unseenMs;
+  // The journal's clock has said that a day is over: this process waits until a call can no longer arrive.
+  if (purchase.state === 'declined' && outcome.kind === 'not_found' && provenInMs > 0) {
+    return void (await deps.store.reschedule(leased, provenInMs, outcome.kind));
+  }
   // Fenced: a later taker may be hearing of money that has moved since.
   if (isEnded(purchase) && !isOpen) return deps.store.finish(purchase.id, leased.key, leased.tries);
   const waitMs = outcome.kind === 'pending' ? outcome.pollAfterMs : backoffMs(leased.tries, LONGEST_QUERY_MS);

@@ -59,6 +59,8 @@ export type HouseDeps = {
   readonly rules?: Partial<Rules>;
   /** False: the machine is away at first. */
   readonly isConnected?: boolean;
+  /** How far the journal's clock has been set forward; 0 when left out. */
+  readonly journalAheadMs?: () => DurationMs;
 };
 
 /** The payer of the usual house, and the first purchase. */
@@ -137,7 +139,8 @@ function createTime(shared: Shared): Pick<House, 'advance' | 'rest'> {
 /** Builds a house: payer with 5,000, a machine connected to node `a`, a drink for 500. */
 export async function buildHouse(deps: HouseDeps = {}): Promise<House> {
   const clock = createFakeClock();
-  const world = createMemoryWorld({ clock, leaseMs: LEASE_MS });
+  const journalNow = (): number => clock.now() + (deps.journalAheadMs?.() ?? 0);
+  const world = createMemoryWorld({ clock: { ...clock, now: journalNow }, leaseMs: LEASE_MS });
   const redis = createMemoryRedis(clock);
   const wallet = createFakeWallet({ clock, capabilities: deps.capabilities ?? {} });
   const machine = createFakeMachine({ clock, machineId: MACHINE });

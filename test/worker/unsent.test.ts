@@ -93,4 +93,39 @@ describe('“never seen” that was heard late', () => {
     await house.rest();
     expect(books(house)).to.equal('declined; sent declined');
   });
+
+  it('declines nothing when only the journal’s clock says that the wallet has had its time', async () => {
+    let aheadMs = 0;
+    const house = await buildHouse({
+      capabilities: { reverseByKey: false, replay: 'none', maxPendingMs: 60_000 },
+      journalAheadMs: () => aheadMs,
+    });
+    house.wallet.fail('authorize', { kind: 'late', afterMs: 40_000 });
+    await house.select();
+    await house.confirm();
+    aheadMs = 25 * 60_000;
+    await house.advance(30_000);
+    expect(house.purchase().state).to.equal('authorizing');
+    await house.rest();
+    expect(books(house)).to.equal('reversed; sent refunded');
+  });
+
+  it('ends no last look that the journal’s clock has brought forward', async () => {
+    let aheadMs = 0;
+    const house = await buildHouse({
+      capabilities: { reverseByKey: false, replay: 'none', maxPendingMs: 60_000 },
+      journalAheadMs: () => aheadMs,
+    });
+    house.wallet.fail('authorize', { kind: 'late', afterMs: 400_000 });
+    await house.select();
+    await house.confirm();
+    while (house.purchase().state !== 'declined') await house.advance(1_000);
+    const asked = house.wallet.calls.length;
+    aheadMs = 25 * 3_600_000;
+    house.node('a').kill();
+    house.node('b');
+    await house.rest();
+    expect(house.wallet.calls.length - asked).to.be.above(1);
+    expect(books(house)).to.equal('declined paid_after_close; sent declined');
+  });
 });
