@@ -220,7 +220,7 @@ function decideEnded(purchase: EndedPurchase, event: PurchaseEvent): EndedDecisi
 
 /** Wait before the first question after silence. */
 const FIRST_QUERY_MS: DurationMs = 1000;
-/** A day later a purchase given up as never seen is looked at once more (edge 10). */
+/** A day later a purchase given up as never seen is looked at again (edge 10). */
 const LAST_LOOK_MS: DurationMs = 24 * 3600 * 1000;
 
 /** The wallet must fail the request by itself before the approval could no longer be dispatched. */

@@ -8,13 +8,15 @@ import { maskMsisdn } from '../purchase/msisdn.ts';
 import type { DialogBoard } from '../purchase/order-board-port.ts';
 import type { SmppAccount } from '../smpp/account.ts';
 import type { SmsMessage } from '../smpp/inbound.ts';
-import { pause } from '../time.ts';
+import { type DurationMs, pause } from '../time.ts';
 import { readCommand, type SmsCommand } from './command.ts';
 import { wholeText } from './reassembly.ts';
 import { createShop, type Sender, type ShopDeps } from './shop.ts';
 
 /** Waits before an answer of ours that was refused for the time being goes out again; then the payer asks again. */
 const answerRetryMs = [5_000, 30_000] as const;
+/** What was found out for a text is told within so long, or not at all. */
+const freshMs: DurationMs = 15_000;
 
 /** The part of an SMPP account that texts need. */
 export type SmsAccount = Pick<SmppAccount, 'name' | 'onSms' | 'sendSms'>;
@@ -77,8 +79,11 @@ export function createSmsGateway(deps: ShopDeps & { readonly dialogs: DialogBoar
 
   /** From here on nothing is asked of the centre again: what fails is told to the payer. */
   async function answerTo(sender: Sender, command: SmsCommand): Promise<string | null> {
+    const beganMs = clock.now();
     try {
-      return await shop.serve(sender, command);
+      const text = await shop.serve(sender, command);
+      // This node stood still meanwhile: what it found out then may be true no longer, and a price no longer be kept.
+      return text === null || clock.now() - beganMs <= freshMs ? text : shop.sayFailed(sender, command);
     } catch (error) {
       log.error('sms_failed', { payer: maskMsisdn(sender.msisdn), command: command.kind }, error);
       return shop.sayFailed(sender, command);

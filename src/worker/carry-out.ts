@@ -158,7 +158,7 @@ async function queryPayment(deps: CarryOutDeps, { loaded, leased, lease }: Job, 
   const provenInMs = purchase.wallet.maxPendingMs + LONGEST_ORDER_MS - unseenMs;
   // The journal's clock has said that a day is over: this process waits until a call can no longer arrive.
   if (purchase.state === 'declined' && outcome.kind === 'not_found' && provenInMs > 0) {
-    return void (await deps.store.reschedule(leased, provenInMs, outcome.kind));
+    return void (await deps.store.reschedule(leased, Math.min(provenInMs, LONGEST_RETRY_MS), outcome.kind));
   }
   // Fenced: a later taker may be hearing of money that has moved since.
   if (isEnded(purchase) && !isOpen) return deps.store.finish(purchase.id, leased.key, leased.tries);

@@ -138,6 +138,30 @@ describe('buying by text', () => {
     expect(bench.purchases.count()).to.equal(1);
   });
 
+  it('does not say that nothing was debited when it stood still after looking', async () => {
+    const bench = createBench();
+    let wake = (): void => undefined;
+    const asleep = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const node = createSmsNode(bench);
+    await bench.placeOrder('4567', { waitMs: 180_000 });
+    await node.text('4567');
+    await node.text('NON');
+    const purchases = { ...bench.purchases };
+    bench.purchases.recentOf = async (...asked) => {
+      const found = await purchases.recentOf(...asked);
+      await asleep;
+      return found;
+    };
+    const answered = node.receive({ text: 'OUI 382' });
+    await bench.clock.turn(60_000);
+    wake();
+    await bench.clock.until(answered);
+    await breathe();
+    expect(node.sent.at(-1)?.text).to.match(/^Résultat pas encore connu/);
+  });
+
   it('is canceled by NON', async () => {
     const { bench, node } = await quoted();
     expect(await node.text('NON')).to.equal('Annulé. Aucun débit.');

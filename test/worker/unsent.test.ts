@@ -128,4 +128,20 @@ describe('“never seen” that was heard late', () => {
     expect(house.wallet.calls.length - asked).to.be.above(1);
     expect(books(house)).to.equal('declined paid_after_close; sent declined');
   });
+
+  for (const hours of [1, 3]) {
+    it(`ends the last look at a wallet that may take ${hours} h`, async () => {
+      const house = await buildHouse({
+        capabilities: { reverseByKey: false, replay: 'none', maxPendingMs: hours * 3_600_000 },
+      });
+      house.wallet.fail('authorize', { kind: 'late', afterMs: 1e12 });
+      await house.select();
+      await house.confirm();
+      for (let i = 0; i < 24 * 60 && house.purchase().state !== 'declined'; i += 1) await house.advance(60_000);
+      expect(house.purchase().state).to.equal('declined');
+      const asked = house.wallet.calls.length;
+      for (let i = 0; i < 24 * 7; i += 1) await house.advance(3_600_000);
+      expect(house.wallet.calls.length - asked).to.be.below(30);
+    });
+  }
 });
