@@ -124,8 +124,8 @@ export interface DialogBoard {
   load(account: string, payer: string): Promise<{ readonly turn: number; readonly body: string } | null>;
   /**
    * Compare-and-set on the turn that was read (0: none was there). False when another one is there, or none any more.
-   * No two saves have the same body: what is there with this one was saved by this very call. `turn`: unlike any that a
-   * dialog of this payer had before the board was wiped.
+   * True, too, when just this body is there: the call before, whose answer was lost, has saved it. `turn`: unlike any that
+   * a dialog of this payer had before the board was wiped.
    */
   save(dialog: {
     readonly account: string;

@@ -51,7 +51,12 @@ export const PASS_ON_WITHIN_MS: DurationMs = 3 * SECOND;
 /** Least time that a hold must outlive order and result, so that a delivery can still be captured. */
 export const LEAST_HOLD_SLACK_MS: DurationMs = 60 * SECOND;
 /** No order waits longer than this (one byte of seconds in MDB/ICP 4.2, 7.4.2). */
-export const LONGEST_ORDER_MS: DurationMs = 255 * SECOND;
+const LONGEST_ORDER_MS: DurationMs = 255 * SECOND;
+
+/** So long after the confirmation a call to pay may still reach the wallet: then "never seen" is true for good. */
+export function arrivesWithinMs(wallet: { readonly maxPendingMs: DurationMs }): DurationMs {
+  return wallet.maxPendingMs + LONGEST_ORDER_MS;
+}
 
 /**
  * The plan of a purchase and the least lifetime of its hold (null with `debit_refund`). A wallet whose longest hold

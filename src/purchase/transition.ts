@@ -9,7 +9,7 @@ import type { PlannedEffect } from './effect.ts';
 import type { Confirmed, PurchaseEvent } from './event.ts';
 import { type EndedPurchase, type Facts, isEnded, type LivePurchase, noFacts, type Purchase } from './purchase.ts';
 import type { Refusal } from './refusal.ts';
-import { LEAST_HOLD_SLACK_MS, LONGEST_ORDER_MS, PASS_ON_WITHIN_MS, type Rules } from './rules.ts';
+import { arrivesWithinMs, LEAST_HOLD_SLACK_MS, PASS_ON_WITHIN_MS, type Rules } from './rules.ts';
 import { already, type Change, type Decision, type EndedDecision, move, noSuchEdge, noted } from './step.ts';
 
 /** What begins with the payer's confirmation. */
@@ -334,7 +334,7 @@ function neverSeen(
   }
   // Reversed by key, a success still on its way can never lead to `approving`: the wallet stores that it cannot succeed.
   if (wallet.reversesByKey) return toReversing(purchase, 'never_seen', rules);
-  if (event.sinceConfirmedMs < wallet.maxPendingMs + LONGEST_ORDER_MS) return already;
+  if (event.sinceConfirmedMs < arrivesWithinMs(wallet)) return already;
   return declined(purchase, 'wallet_unavailable', rules, [
     { effect: { kind: 'query_payment' }, dueInMs: LAST_LOOK_MS },
   ]);

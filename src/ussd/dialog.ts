@@ -258,19 +258,20 @@ async function finish(turn: Turn, next: Next & { readonly isFailure?: boolean })
     text: next.isRepeat === true ? record.text : text,
   };
   const answer = { kind: 'say', text, isEnd, tells: next.tells ?? null, isFailure: next.isFailure === true } as const;
+  // What has happened is still told; a key could not be taken, so an open screen would mislead.
+  const unsaved = (): Answer => (isEnd ? { ...answer, turn: null } : failure(deps, after, record.isConfirmed));
   try {
     const saved = await save(deps, { account: turn.account, payer: turn.payer, number: turn.number }, after);
     if (saved === null) {
       const isWiped = await releaseIfOver(turn, after);
       if (!isWiped) return { kind: 'silent', why: 'superseded' };
-      return isEnd ? { ...answer, turn: null } : failure(deps, after, record.isConfirmed);
+      return unsaved();
     }
     if (!isEnd) await isFirst(deps, turn.account, writtenPrint(turn.payer, saved));
     return { ...answer, turn: saved };
   } catch (error) {
     deps.log.error('ussd_dialog_not_saved', { purchaseId: after.purchaseId }, error);
-    // What has happened is still told; a key could not be taken, so an open screen would mislead.
-    return isEnd ? { ...answer, turn: null } : failure(deps, after, record.isConfirmed);
+    return unsaved();
   }
 }
 

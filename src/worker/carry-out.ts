@@ -11,7 +11,7 @@ import type { Outcome, PaymentPort, Terms } from '../purchase/payment-port.ts';
 import { isEnded, type PurchaseId } from '../purchase/purchase.ts';
 import { termsOf } from '../purchase/purchases.ts';
 import type { NoticePort } from '../purchase/purchases-port.ts';
-import { LONGEST_ORDER_MS, type Rules } from '../purchase/rules.ts';
+import { arrivesWithinMs, type Rules } from '../purchase/rules.ts';
 import type { Loaded, PurchaseStore, Subscribers } from '../purchase/store-port.ts';
 import { viewOf } from '../purchase/view.ts';
 import { assert } from '../result.ts';
@@ -155,7 +155,7 @@ async function queryPayment(deps: CarryOutDeps, { loaded, leased, lease }: Job, 
   if (applied.kind === 'refund_due') return refundAfterClose(deps, loaded);
   if (applied.kind === 'committed') return;
   const isOpen = outcome.kind === 'pending' || outcome.kind === 'unknown' || outcome.kind === 'needs_validation';
-  const provenInMs = purchase.wallet.maxPendingMs + LONGEST_ORDER_MS - unseenMs;
+  const provenInMs = arrivesWithinMs(purchase.wallet) - unseenMs;
   // The journal's clock has said that a day is over: this process waits until a call can no longer arrive.
   if (purchase.state === 'declined' && outcome.kind === 'not_found' && provenInMs > 0) {
     return void (await deps.store.reschedule(leased, Math.min(provenInMs, LONGEST_RETRY_MS), outcome.kind));

@@ -128,20 +128,10 @@ function offerOf({ purchaseId, machineNumber }: z.infer<typeof named>, quote: z.
 
 /** A node's dialogs, noted: whose next answer is about which offer. */
 export function watchDialogs(dialogs: DialogBoard, notes: PhoneNotes): DialogBoard {
-  function noteQuote({ payer, body }: { readonly payer: string; readonly body: string }): void {
-    if (body.includes('"phase":"answering"') || !body.includes('"screen":"quote"')) return;
-    const record = dialogOffer.parse(JSON.parse(body));
-    notes.quoted(payer, offerOf(record, record.quoted));
-  }
-
   return {
     load: (account, payer) => dialogs.load(account, payer),
     save: async (dialog) => {
-      const isSaved = await dialogs.save(dialog).catch((error: unknown) => {
-        // It may be kept, and read by a copy of the dial, before its writer knows.
-        if (!dialog.payer.startsWith('sms:')) noteQuote(dialog);
-        throw error;
-      });
+      const isSaved = await dialogs.save(dialog);
       const id = isSaved ? idIn(dialog.body) : null;
       if (id === null) return isSaved;
       if (dialog.payer.startsWith('sms:')) {
@@ -152,7 +142,10 @@ export function watchDialogs(dialogs: DialogBoard, notes: PhoneNotes): DialogBoa
         const isOwed = dialog.body.includes('"phase":"answering"');
         const isNewTurn = isOwed || dialog.body.includes('"lastInput":""');
         notes.offerHeld(dialog.payer, id, dialog.body.includes('"isConfirmed":true'), isNewTurn);
-        noteQuote(dialog);
+        if (!isOwed && dialog.body.includes('"screen":"quote"')) {
+          const record = dialogOffer.parse(JSON.parse(dialog.body));
+          notes.quoted(dialog.payer, offerOf(record, record.quoted));
+        }
       }
       return isSaved;
     },

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { SmsMessage } from '../../src/smpp/inbound.ts';
 import { createSmsGateway } from '../../src/sms/sms-gateway.ts';
 import { awa, type Bench, binta, createBench, createSmsNetwork, smsSettings } from '../ussd/support/phone-bench.ts';
-import { breathe } from '../ussd/support/turned-clock.ts';
+import { breathe, createSleep } from '../ussd/support/turned-clock.ts';
 
 function createSmsNode(bench: Bench) {
   const { board, ...deps } = bench;
@@ -98,10 +98,7 @@ describe('buying by text', () => {
   it('offers the next order under a name of its own, while the yes to the one before is on its way', async () => {
     const bench = createBench();
     await bench.placeOrder('4567', { waitMs: 180_000 });
-    let reachConfirm = (): void => undefined;
-    const isHeld = new Promise<void>((resolve) => {
-      reachConfirm = resolve;
-    });
+    const { asleep, wake } = createSleep();
     const { dialogs } = bench.board;
     const slow = createSmsNode({
       ...bench,
@@ -111,7 +108,7 @@ describe('buying by text', () => {
           ...dialogs,
           takeQuote: async (account, payer) => {
             const quote = await dialogs.takeQuote(account, payer);
-            await isHeld;
+            await asleep;
             return quote;
           },
         },
@@ -125,7 +122,7 @@ describe('buying by text', () => {
     await bench.clock.turn(smsSettings.dedupeMs);
     expect(await other.text('4567')).to.contain('OUI 382');
     const held = await bench.board.orders.look('machine-4567');
-    reachConfirm();
+    wake();
     await bench.clock.until(confirmed);
     expect(bench.purchases.confirmed.map(({ purchaseId }) => purchaseId)).not.to.include(held?.holder);
   });
@@ -140,10 +137,7 @@ describe('buying by text', () => {
 
   it('does not say that nothing was debited when it stood still after looking', async () => {
     const bench = createBench();
-    let wake = (): void => undefined;
-    const asleep = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+    const { asleep, wake } = createSleep();
     const node = createSmsNode(bench);
     await bench.placeOrder('4567', { waitMs: 180_000 });
     await node.text('4567');

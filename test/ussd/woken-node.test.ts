@@ -2,14 +2,11 @@ import { expect } from 'chai';
 import type { DialogBoard } from '../../src/purchase/order-board-port.ts';
 import { Fault } from '../../src/result.ts';
 import { createBench, createUssdNode } from './support/phone-bench.ts';
-import { breathe } from './support/turned-clock.ts';
+import { breathe, createSleep } from './support/turned-clock.ts';
 
 /** The board of a node that stops right after its first word to it, and asks again when it wakes. */
 function boardOfStalled(dialogs: DialogBoard) {
-  let wake = (): void => undefined;
-  const asleep = new Promise<void>((resolve) => {
-    wake = resolve;
-  });
+  const { asleep, wake } = createSleep();
   let saves = 0;
   const stalled: DialogBoard = {
     ...dialogs,
@@ -21,15 +18,12 @@ function boardOfStalled(dialogs: DialogBoard) {
       return dialogs.save(dialog);
     },
   };
-  return { stalled, wake: () => wake() };
+  return { stalled, wake };
 }
 
 /** The board of a node that stops before its second word to it: the turn is taken, and not yet answered. */
 function boardOfHalted(dialogs: DialogBoard) {
-  let wake = (): void => undefined;
-  const asleep = new Promise<void>((resolve) => {
-    wake = resolve;
-  });
+  const { asleep, wake } = createSleep();
   let saves = 0;
   const halted: DialogBoard = {
     ...dialogs,
@@ -39,7 +33,7 @@ function boardOfHalted(dialogs: DialogBoard) {
       return dialogs.save(dialog);
     },
   };
-  return { halted, wake: () => wake() };
+  return { halted, wake };
 }
 
 describe('a node that wakes up in the middle of a dial', () => {

@@ -75,15 +75,18 @@ describe('an approval that found no socket', () => {
   });
 });
 
+/** A wallet of which only questions tell what became of a call. */
+const asked = (maxPendingMs: number) => ({ reverseByKey: false, replay: 'none', maxPendingMs }) as const;
+
 describe('“never seen” that was heard late', () => {
   it('speaks of the moment of the question: it ends no purchase for which the wallet still had time', async () => {
-    const house = await buildHouse({ capabilities: { reverseByKey: false, replay: 'none', maxPendingMs: 60_000 } });
+    const house = await buildHouse({ capabilities: asked(60_000) });
     house.wallet.fail('authorize', { kind: 'request_lost' });
     await house.select();
     await house.confirm();
     await house.advance(255_000);
-    const asked = house.wallet.calls.length;
-    while (house.wallet.calls.length === asked) await house.advance(50);
+    const before = house.wallet.calls.length;
+    while (house.wallet.calls.length === before) await house.advance(50);
     expect(house.clock.now()).to.be.below(315_000);
     house.node('a').stall();
     await house.advance(120_000);
@@ -97,7 +100,7 @@ describe('“never seen” that was heard late', () => {
   it('declines nothing when only the journal’s clock says that the wallet has had its time', async () => {
     let aheadMs = 0;
     const house = await buildHouse({
-      capabilities: { reverseByKey: false, replay: 'none', maxPendingMs: 60_000 },
+      capabilities: asked(60_000),
       journalAheadMs: () => aheadMs,
     });
     house.wallet.fail('authorize', { kind: 'late', afterMs: 40_000 });
@@ -113,35 +116,35 @@ describe('“never seen” that was heard late', () => {
   it('ends no last look that the journal’s clock has brought forward', async () => {
     let aheadMs = 0;
     const house = await buildHouse({
-      capabilities: { reverseByKey: false, replay: 'none', maxPendingMs: 60_000 },
+      capabilities: asked(60_000),
       journalAheadMs: () => aheadMs,
     });
     house.wallet.fail('authorize', { kind: 'late', afterMs: 400_000 });
     await house.select();
     await house.confirm();
     while (house.purchase().state !== 'declined') await house.advance(1_000);
-    const asked = house.wallet.calls.length;
+    const before = house.wallet.calls.length;
     aheadMs = 25 * 3_600_000;
     house.node('a').kill();
     house.node('b');
     await house.rest();
-    expect(house.wallet.calls.length - asked).to.be.above(1);
+    expect(house.wallet.calls.length - before).to.be.above(1);
     expect(books(house)).to.equal('declined paid_after_close; sent declined');
   });
 
   for (const hours of [1, 3]) {
     it(`ends the last look at a wallet that may take ${hours} h`, async () => {
       const house = await buildHouse({
-        capabilities: { reverseByKey: false, replay: 'none', maxPendingMs: hours * 3_600_000 },
+        capabilities: asked(hours * 3_600_000),
       });
       house.wallet.fail('authorize', { kind: 'late', afterMs: 1e12 });
       await house.select();
       await house.confirm();
       for (let i = 0; i < 24 * 60 && house.purchase().state !== 'declined'; i += 1) await house.advance(60_000);
       expect(house.purchase().state).to.equal('declined');
-      const asked = house.wallet.calls.length;
+      const before = house.wallet.calls.length;
       for (let i = 0; i < 24 * 7; i += 1) await house.advance(3_600_000);
-      expect(house.wallet.calls.length - asked).to.be.below(30);
+      expect(house.wallet.calls.length - before).to.be.below(30);
     });
   }
 });

@@ -15,6 +15,15 @@ export async function breathe(): Promise<void> {
   for (let times = 0; times < 6; times += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** A sleep, for a node that stands still until it is woken. */
+export function createSleep(): { readonly asleep: Promise<void>; wake(): void } {
+  let wake = (): void => undefined;
+  const asleep = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  return { asleep, wake: () => wake() };
+}
+
 export function createTurnedClock(startMs = 1_000): TurnedClock {
   const wallMs = Date.UTC(2026, 10, 22, 15, 20);
   let nowMs = startMs;
