@@ -16,7 +16,7 @@ export async function breathe(): Promise<void> {
 }
 
 /** A sleep, for a node that stands still until it is woken. */
-export function createSleep(): { readonly asleep: Promise<void>; wake(): void } {
+export function createSleep(): { readonly asleep: Promise<void>; readonly wake: () => void } {
   let wake = (): void => undefined;
   const asleep = new Promise<void>((resolve) => {
     wake = resolve;
