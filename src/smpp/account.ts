@@ -34,11 +34,15 @@ export interface UssdReply extends ScreenText {
 export type UssdOutcome = 'taken' | 'gone' | 'unsuited' | 'unknown' | 'not_sent';
 
 /** An SMS of ours. */
-export type SmsToSend = SmsText;
+export interface SmsToSend extends SmsText {
+  /** On `clock.now()`: of what has not begun to be written by then nothing is written. Default: 30 s from now. */
+  readonly sendByMs?: DurationMs;
+}
 
 /**
  * What became of an SMS. `accepted`: ids as the centre gave them, one a part; fewer where it gave none. `refused`:
- * `permanent` false is worth another try later; `status` null means that it never left us. `unknown`: it may be on its way.
+ * `permanent` false is worth another try later; `status` null means that it never left us, as when `sendByMs` passed.
+ * `unknown`: it may be on its way.
  */
 export type SmsOutcome =
   | { readonly kind: 'accepted'; readonly messageIds: readonly string[] }
@@ -267,8 +271,8 @@ function createSender(options: AccountOptions, deps: AccountDeps, binds: readonl
     }
   };
 
-  const sendPart = async (message: OutgoingMessage): Promise<RequestOutcome> => {
-    const expiresAtMs = clock.now() + SMS_EXPIRY_MS;
+  const sendPart = async (message: OutgoingMessage, sendByMs: DurationMs): Promise<RequestOutcome> => {
+    const expiresAtMs = Math.min(sendByMs, clock.now() + SMS_EXPIRY_MS);
     for (let waitMs = SMS_RETRY_FIRST_MS; ; waitMs *= 2) {
       const outcome = await attempt(message, 'sms', expiresAtMs, null);
       const isThrottled = outcome.kind === 'answered' && THROTTLED.has(outcome.status);
@@ -280,8 +284,11 @@ function createSender(options: AccountOptions, deps: AccountDeps, binds: readonl
   const sendSms = async (sms: SmsToSend): Promise<SmsOutcome> => {
     reference = (reference + 1) & 0xff;
     const messageIds: string[] = [];
+    let sendByMs = sms.sendByMs ?? Number.POSITIVE_INFINITY;
     for (const message of smsMessages(sms, reference, options)) {
-      const outcome = await sendPart(message);
+      const outcome = await sendPart(message, sendByMs);
+      // Half a text is worse than a late one.
+      sendByMs = Number.POSITIVE_INFINITY;
       if (outcome.kind === 'unknown') return { kind: 'unknown' };
       if (outcome.kind === 'not_sent') return { kind: 'refused', status: null, permanent: false };
       if (outcome.status !== status.ESME_ROK) {

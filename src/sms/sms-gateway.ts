@@ -15,8 +15,17 @@ import { createShop, type Sender, type ShopDeps } from './shop.ts';
 
 /** Waits before an answer of ours that was refused for the time being goes out again; then the payer asks again. */
 const answerRetryMs = [5_000, 30_000] as const;
-/** What was found out for a text is told within so long, or not at all. */
+/** What was found out for a text is handed to the network within so long, or not at all. */
 const freshMs: DurationMs = 15_000;
+
+/** An answer that is owed. */
+type Answer = {
+  readonly text: string;
+  /** On `clock.now()`: this node may have stood still, and what it says then be true no longer, or a price be kept no longer. */
+  readonly sendByMs: DurationMs;
+  /** What is said instead later than that: it promises nothing. */
+  readonly whenLate: string | null;
+};
 
 /** The part of an SMPP account that texts need. */
 export type SmsAccount = Pick<SmppAccount, 'name' | 'onSms' | 'sendSms'>;
@@ -27,6 +36,11 @@ export interface SmsGateway {
   listen(account: SmsAccount): void;
   /** Resolves once every answer that is owed has been handed to its account, or given up. */
   drain(): Promise<void>;
+}
+
+/** An answer that stays as true as it is. */
+function lasting(text: string): Answer {
+  return { text, sendByMs: Number.POSITIVE_INFINITY, whenLate: null };
 }
 
 /** Makes the SMS side. Nothing runs before `listen`. */
@@ -43,13 +57,17 @@ export function createSmsGateway(deps: ShopDeps & { readonly dialogs: DialogBoar
     owed.add(watched);
   }
 
-  async function answer(account: SmsAccount, to: string, text: string): Promise<void> {
+  async function answer(account: SmsAccount, to: string, { text, sendByMs, whenLate }: Answer): Promise<void> {
     for (const waitMs of [...answerRetryMs, null]) {
-      const outcome = await account.sendSms({ to, text });
+      const isLate = clock.now() >= sendByMs;
+      const said = isLate ? whenLate : text;
+      if (said === null) return;
+      const outcome = await account.sendSms(isLate ? { to, text: said } : { to, text: said, sendByMs });
       metrics.count('sms_messages_total', { direction: 'out', outcome: outcome.kind });
       // Unknown may have arrived: an answer is not worth a second copy, the payer asks again.
       if (outcome.kind !== 'refused' || outcome.permanent || waitMs === null || isDraining) return;
-      await pause(clock, waitMs);
+      const hasStoodStill = !isLate && clock.now() >= sendByMs;
+      if (!hasStoodStill) await pause(clock, waitMs);
     }
   }
 
@@ -69,8 +87,8 @@ export function createSmsGateway(deps: ShopDeps & { readonly dialogs: DialogBoar
     if (!(await dialogs.isFirst(account.name, print, settings.dedupeMs))) return count('doubled');
 
     count(command.kind);
-    const text = await answerTo(sender, command);
-    if (text !== null) inBackground(answer(account, message.from, text));
+    const owedAnswer = await answerTo(sender, command);
+    if (owedAnswer !== null) inBackground(answer(account, message.from, owedAnswer));
     if (command.kind === 'confirm') {
       // Acknowledged after the commit; what the wallet says later is told by itself.
       inBackground(sayWhenSlow(account, sender));
@@ -78,21 +96,22 @@ export function createSmsGateway(deps: ShopDeps & { readonly dialogs: DialogBoar
   }
 
   /** From here on nothing is asked of the centre again: what fails is told to the payer. */
-  async function answerTo(sender: Sender, command: SmsCommand): Promise<string | null> {
-    const beganMs = clock.now();
+  async function answerTo(sender: Sender, command: SmsCommand): Promise<Answer | null> {
+    const sendByMs = clock.now() + freshMs;
+    const failed = shop.sayFailed(sender, command);
     try {
       const text = await shop.serve(sender, command);
-      // This node stood still meanwhile: what it found out then may be true no longer, and a price no longer be kept.
-      return text === null || clock.now() - beganMs <= freshMs ? text : shop.sayFailed(sender, command);
+      return text === null ? null : { text, sendByMs, whenLate: failed };
     } catch (error) {
       log.error('sms_failed', { payer: maskMsisdn(sender.msisdn), command: command.kind }, error);
-      return shop.sayFailed(sender, command);
+      return lasting(failed);
     }
   }
 
   async function sayWhenSlow(account: SmsAccount, sender: Sender): Promise<void> {
     const text = await shop.sayIfSlow(sender);
-    if (text !== null) await answer(account, sender.msisdn, text);
+    // Not worth a word once it is late: the notices tell the outcome.
+    if (text !== null) await answer(account, sender.msisdn, { text, sendByMs: clock.now() + freshMs, whenLate: null });
   }
 
   /** An order sent again after its quote is gone is a new order, so the conversation's turn is part of its mark. */

@@ -207,7 +207,7 @@ export function cutProductName(name: string): string {
 
 function fill(template: string, key: TextKey, values: PhraseValues): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = Object.entries(values).find(([given]) => given === name)?.[1];
+    const value: string | undefined = Object.hasOwn(values, name) ? values[name as Placeholder] : undefined;
     if (value === undefined) throw new Bug(`text ${key} lacks ${name}`);
     return value;
   });
@@ -221,17 +221,17 @@ function fit(language: string, filled: (product: string | null) => string, value
   const into = tableOf(language);
   if (values.product === undefined) return transliterate(filled(null), into);
   const name = cutProductName(values.product);
+  const asRegistered = transliterate(filled(name), into);
+  if (isWithin(asRegistered, 'gsm7')) return asRegistered;
   const withoutAccents = name.normalize('NFKD').replace(/\p{M}/gu, '');
+  const text = transliterate(filled(withoutAccents), into);
+  if (isWithin(text, 'gsm7')) return text;
+  const inUcs2 = filled(name);
+  if (isWithin(inUcs2, 'ucs2')) return inUcs2;
   const gsmOnly = Array.from(transliterate(withoutAccents, into)).filter(
     (letter) => measureText(letter).alphabet === 'gsm7',
   );
   const reduced = gsmOnly.join('').trim();
-  for (const product of [name, withoutAccents]) {
-    const text = transliterate(filled(product), into);
-    if (isWithin(text, 'gsm7')) return text;
-  }
-  const inUcs2 = filled(name);
-  if (isWithin(inUcs2, 'ucs2')) return inUcs2;
   return transliterate(filled(reduced === '' ? '-' : reduced), into);
 }
 

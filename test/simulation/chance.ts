@@ -21,9 +21,17 @@ export interface Dice {
   fork(): Dice;
 }
 
+/** Seeds that are neighbours must give streams that are not: the generator's first words hardly differ otherwise. */
+function spread(seed: number): number {
+  let word = seed | 0;
+  word = Math.imul(word ^ (word >>> 16), 0x85_eb_ca_6b);
+  word = Math.imul(word ^ (word >>> 13), 0xc2_b2_ae_35);
+  return word ^ (word >>> 16);
+}
+
 /** Dice of a seed, an unsigned 32-bit number. */
 export function createDice(seed: number): Dice {
-  const source = xoroshiro128plus(seed | 0);
+  const source = xoroshiro128plus(spread(seed));
   const word = (): number => source.next() >>> 0;
   const float = (): number => (word() + (word() >>> 11) / 2 ** 21) / 2 ** 32;
   const hex = (digits: number): string => word().toString(16).padStart(8, '0').slice(0, digits);

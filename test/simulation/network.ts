@@ -318,6 +318,10 @@ class Network implements PhoneNetwork {
     const saying = notes.said(node.life.name, { payer: message.to, by: 'sms', text: message.text, isEnd: true });
     trace.line(node.life.name, `writes to ${message.to}: ${message.text}`);
     return this.#toGateway<SmsOutcome>(node, (answer) => {
+      const { sendByMs } = message;
+      if (sendByMs !== undefined && node.life.clock.now() >= sendByMs) {
+        return answer({ kind: 'refused', status: null, permanent: false }, 0);
+      }
       if (faults.strikes('sms_refused', 0.02)) {
         if (dice.happens(0.1)) return answer({ kind: 'refused', status: 0x0b, permanent: true }, dice.latency(PDU_MS));
         if (dice.happens(0.7)) return answer({ kind: 'refused', status: 0x58, permanent: false }, dice.latency(PDU_MS));

@@ -8,7 +8,6 @@ import type { Chance } from '../../src/composition/names.ts';
 import { answerPhones } from '../../src/composition/phones.ts';
 import type { Log } from '../../src/log.ts';
 import type { Metrics } from '../../src/metrics.ts';
-import type { Board } from '../../src/order-board/board.ts';
 import type { PurchaseStore } from '../../src/purchase/store-port.ts';
 import { Fault } from '../../src/result.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -26,7 +25,7 @@ import { simConfig, simPhrases, simRules } from './settings.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
 import type { SimWallet } from './wallet.ts';
-import { watchDialogs, watchNotices, watchStore, watchWallet } from './watch.ts';
+import { watchNotices, watchStore, watchWallet } from './watch.ts';
 import type { Weather } from './weather.ts';
 
 /** Everything around the nodes. */
@@ -205,12 +204,11 @@ function buildNode(name: string, life: Life, world: World, moment: () => void): 
   const { clock } = life;
   const lines = createLines({ timeline, dice, faults, life, weather, moment });
   const store = overLine(watchStore(world.journal.store(life.name), life.name, notes), lines, dice);
-  const bare = world.board.board(name, {
+  const board = world.board.board(name, {
     clock,
     carry: (command) => lines.board(command),
     hear: (run) => timeline.after(dice.latency(1), () => life.deliver(run)),
   });
-  const board: Board = { ...bare, dialogs: watchDialogs(bare.dialogs, notes) };
   const rooms: Rooms = {
     config: { ...simConfig, node: name },
     log: createLog(life.name, world),

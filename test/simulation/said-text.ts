@@ -103,8 +103,12 @@ export function createTextReader(
     }
   }
 
+  /** Those that may begin so. */
+  const byHead = new Map([...buckets].map(([head, patterns]) => [head, [...patterns, ...anywhere]]));
+  const patternsOf = (head: string): readonly Pattern[] => byHead.get(head) ?? anywhere;
+
   function recognize(text: string): ReadText | null {
-    for (const { key, expression } of [...(buckets.get(text.slice(0, BUCKET_LETTERS)) ?? []), ...anywhere]) {
+    for (const { key, expression } of patternsOf(text.slice(0, BUCKET_LETTERS))) {
       const found = expression.exec(text);
       if (found === null) continue;
       const { reference = null, ...names } = { ...found.groups };

@@ -93,7 +93,9 @@ async function playMany(run: Run, options: SimulateOptions, deps: SimulateDeps, 
   };
   const workers = 'seeds' in extent ? Math.min(options.workers, extent.seeds) : options.workers;
   const onPlayed = (played: Played): void => {
+    const before = run.wrong.length;
     take(run, played.options, played.result);
+    for (const wrong of run.wrong.slice(before)) deps.say(`  broken: ${lineOf(wrong)}`);
     if (deps.now() - saidMs < PROGRESS_MS) return;
     saidMs = deps.now();
     deps.say(progressOf(run, options, saidMs - beganMs));
@@ -128,14 +130,16 @@ function sayViolation(violation: Violation): readonly string[] {
   ];
 }
 
+function lineOf({ options, report, failed }: Wrong): string {
+  const [sentence = ''] = report?.violation?.broken ?? [failed?.split('\n')[0] ?? ''];
+  return `seed ${options.seed}, step ${counted(report?.violation?.step ?? 0)}: ${sentence}`;
+}
+
 /** One line a violation; the first of them in full, and its replay. */
 function sayWrong(wrong: readonly Wrong[], shortest: Failure | null): readonly string[] {
   const [first] = wrong;
   if (first === undefined) return ['', 'No rule was broken.'];
-  const list = wrong.slice(0, MOST_LISTED).map(({ options, report, failed }) => {
-    const [sentence = ''] = report?.violation?.broken ?? [failed?.split('\n')[0] ?? ''];
-    return `  seed ${options.seed}, step ${counted(report?.violation?.step ?? 0)}: ${sentence}`;
-  });
+  const list = wrong.slice(0, MOST_LISTED).map((each) => `  ${lineOf(each)}`);
   const more = wrong.length > MOST_LISTED ? [`  and ${wrong.length - MOST_LISTED} more`] : [];
   const shown = shortest ?? first;
   const violation = shortest?.report.violation ?? first.report?.violation ?? null;

@@ -27,6 +27,7 @@ import { createTrace, type Trace } from './trace.ts';
 import { traced } from './traced-notes.ts';
 import { startTrouble } from './trouble.ts';
 import { createSimWallet } from './wallet.ts';
+import { watchDialogs } from './watch.ts';
 import { fairWeather, type Weather } from './weather.ts';
 
 const MACHINES = 16;
@@ -213,7 +214,6 @@ async function buildStage({ options, dice, timeline, trace, faults, onBug }: Sta
     after: (afterMs: DurationMs, act: () => void) => timeline.after(afterMs, act),
   });
   const journal = createMemoryWorld({ clock: clockOf(() => skew.journalMs), hotMs });
-  const board = createMemoryRedis(clockOf(() => skew.boardMs));
   const weather = fairWeather();
   const reader = createTextReader(simTexts, simConfig.texts.wallet);
   const traits = drawTraits(dice.fork());
@@ -246,6 +246,10 @@ async function buildStage({ options, dice, timeline, trace, faults, onBug }: Sta
     doubtful: (id) => doubtfulSinceMs.set(id, timeline.now()),
   });
   noted.notes = notes;
+  const board = createMemoryRedis(
+    clockOf(() => skew.boardMs),
+    watchDialogs(notes),
+  );
   const phones = createPhoneNetwork({ timeline, dice: dice.fork(), faults, notes, trace });
   const network = createMachineNetwork({ timeline, dice: dice.fork(), faults });
   const names = Array.from({ length: MACHINES }, (_, index) => ({

@@ -30,7 +30,8 @@ function createQueue(): { push(event: Event): void; pop(): Event | undefined } {
     let place = start;
     for (;;) {
       const left = 2 * place + 1;
-      const [one, other] = [heap[left], heap[left + 1]];
+      const one = heap[left];
+      const other = heap[left + 1];
       if (one === undefined) break;
       const isRight = other !== undefined && isBefore(other, one);
       const least = isRight ? other : one;
@@ -63,6 +64,9 @@ function createQueue(): { push(event: Event): void; pop(): Event | undefined } {
   };
 }
 
+/** Its `then` is a plain microtask; `queueMicrotask` of Node makes an asynchronous resource for each. */
+const settled = Promise.resolve();
+
 /** An empty timeline at 0. */
 export function createTimeline(dice: Dice): Timeline {
   const queue = createQueue();
@@ -91,10 +95,11 @@ export function createTimeline(dice: Dice): Timeline {
           return reject(error instanceof Error ? error : new Error(String(error)));
         }
         // Node empties the queue of promises before it takes the next tick: all that follows from this step has run by then.
-        queueMicrotask(() => process.nextTick(step));
+        void settled.then(planStep);
       }
+      const planStep = (): void => process.nextTick(step);
       // Promises of what was begun before the first step run before it, too.
-      queueMicrotask(() => process.nextTick(step));
+      void settled.then(planStep);
     });
   }
 

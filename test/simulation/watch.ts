@@ -1,13 +1,13 @@
 /**
  * Ports that note what passes through them. Each is put directly around what executes (the store in memory, the ledger
- * of the wallet), inside the simulated network: an answer that gets lost has been noted all the same.
+ * of the wallet, the memory of the board), inside the simulated network: an answer that gets lost has been noted all the same.
  */
 import { z } from 'zod';
-import type { DialogBoard } from '../../src/purchase/order-board-port.ts';
 import type { PaymentPort } from '../../src/purchase/payment-port.ts';
 import type { NoticePort } from '../../src/purchase/purchases-port.ts';
 import type { PurchaseStore, Subscribers } from '../../src/purchase/store-port.ts';
 import type { Store } from '../../src/store/store.ts';
+import type { DialogWatch } from '../support/memory-dialog-board.ts';
 import type { JournalNotes, Offer, PhoneNotes, WalletNotes } from './notes.ts';
 
 /** A node's store, noted. `node` is the incarnation. */
@@ -126,43 +126,34 @@ function offerOf({ purchaseId, machineNumber }: z.infer<typeof named>, quote: z.
   return { purchaseId, machineNumber, orderSeq, item, productName, price };
 }
 
-/** A node's dialogs, noted: whose next answer is about which offer. */
-export function watchDialogs(dialogs: DialogBoard, notes: PhoneNotes): DialogBoard {
+/** What the board keeps of dialogs, noted: whose next answer is about which offer. */
+export function watchDialogs(notes: PhoneNotes): DialogWatch {
   return {
-    load: (account, payer) => dialogs.load(account, payer),
-    save: async (dialog) => {
-      const isSaved = await dialogs.save(dialog);
-      const id = isSaved ? idIn(dialog.body) : null;
-      if (id === null) return isSaved;
-      if (dialog.payer.startsWith('sms:')) {
+    saved: (payer, body) => {
+      const id = idIn(body);
+      if (id === null) return;
+      if (payer.startsWith('sms:')) {
         // A new order of a sender is another matter than what he said yes to before.
-        if (dialog.body.includes('"isOpen":true')) notes.offerHeld(dialog.payer, id, false, true);
-      } else {
-        // A turn that is taken, or a dial that is answered, which may have gone on under a new name.
-        const isOwed = dialog.body.includes('"phase":"answering"');
-        const isNewTurn = isOwed || dialog.body.includes('"lastInput":""');
-        notes.offerHeld(dialog.payer, id, dialog.body.includes('"isConfirmed":true'), isNewTurn);
-        if (!isOwed && dialog.body.includes('"screen":"quote"')) {
-          const record = dialogOffer.parse(JSON.parse(dialog.body));
-          notes.quoted(dialog.payer, offerOf(record, record.quoted));
-        }
+        if (body.includes('"isOpen":true')) notes.offerHeld(payer, id, false, true);
+        return;
       }
-      return isSaved;
+      // A turn that is taken, or a dial that is answered, which may have gone on under a new name.
+      const isOwed = body.includes('"phase":"answering"');
+      const isNewTurn = isOwed || body.includes('"lastInput":""');
+      notes.offerHeld(payer, id, body.includes('"isConfirmed":true'), isNewTurn);
+      if (!isOwed && body.includes('"screen":"quote"')) {
+        const record = dialogOffer.parse(JSON.parse(body));
+        notes.quoted(payer, offerOf(record, record.quoted));
+      }
     },
-    isFirst: (account, digest, ttlMs) => dialogs.isFirst(account, digest, ttlMs),
-    saveQuote: async (account, payer, body, ttlMs) => {
-      await dialogs.saveQuote(account, payer, body, ttlMs);
+    quoteSaved: (payer, body) => {
       const quote = textOffer.parse(JSON.parse(body));
       notes.quoted(`sms:${payer}`, offerOf(quote, quote));
     },
-    takeQuote: async (account, payer) => {
-      const body = await dialogs.takeQuote(account, payer);
-      const id = body === null ? null : idIn(body);
+    quoteTaken: (payer, body) => {
+      const id = idIn(body);
       if (id !== null) notes.offerHeld(`sms:${payer}`, id, true, true);
-      return body;
     },
-    addPart: (part) => dialogs.addPart(part),
-    isWithinRate: (what, id, limit, windowMs) => dialogs.isWithinRate(what, id, limit, windowMs),
   };
 }
 

@@ -88,6 +88,16 @@ describe('SMS through an account', () => {
     });
   });
 
+  it('have not left when their last moment has passed', async () => {
+    const { smsc, account } = await start();
+    expect(await account.sendSms({ to: PHONE, text: 'x'.repeat(200), sendByMs: 0 })).to.deep.equal({
+      kind: 'refused',
+      status: null,
+      permanent: false,
+    });
+    expect(smsc.inbox(PHONE)).to.deep.equal([]);
+  });
+
   it('are refused for good or for now, as the status says', async () => {
     const { smsc, account } = await start();
     smsc.faults.submitStatus = 0x0b;

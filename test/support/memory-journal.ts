@@ -367,8 +367,12 @@ export class MemoryJournal implements PurchaseStore {
     ...[payerId, withinMs, limit]: Parameters<PurchaseStore['recentOfPayer']>
   ): Promise<readonly Loaded[]> {
     this.#deps.reach();
-    const all = [...this.#tables.purchases.values(), ...this.#tables.past.values()];
-    const own = all.filter((kept) => kept.purchase.payerId === payerId && this.#now - kept.confirmedAt <= withinMs);
+    const now = this.#now;
+    const own: KeptPurchase[] = [];
+    for (const table of [this.#tables.purchases, this.#tables.past]) {
+      for (const kept of table.values())
+        if (kept.purchase.payerId === payerId && now - kept.confirmedAt <= withinMs) own.push(kept);
+    }
     const newestFirst = own.sort((a, b) => b.confirmedAt - a.confirmedAt || (a.purchase.id < b.purchase.id ? 1 : -1));
     return this.#views(newestFirst.slice(0, limit));
   }

@@ -8,13 +8,13 @@ import type {
   BoardOrder,
   BoardState,
   Claimed,
-  DialogBoard,
   OrderBoard,
   Presence,
   Taken,
 } from '../../src/purchase/order-board-port.ts';
 import { Fault } from '../../src/result.ts';
 import type { CancelTimer, Clock, DurationMs } from '../../src/time.ts';
+import { createDialogs, type DialogMemory, type DialogWatch } from './memory-dialog-board.ts';
 import { type BoardLine, createChannels, createShelf, type Shelf } from './memory-shelf.ts';
 
 /** A Redis that is none: shared by the boards of several nodes. */
@@ -45,19 +45,10 @@ const LEASE_MS: DurationMs = 15_000;
 const RENEWAL_MS: DurationMs = 5_000;
 const MOST_WAITERS = 5_000;
 
-type Memory = {
+type Memory = DialogMemory & {
   readonly clock: Clock;
-  readonly nowMs: () => number;
   readonly orders: Shelf<Kept>;
-  readonly texts: Shelf<string>;
-  readonly dialogs: Shelf<{ turn: number; body: string }>;
-  readonly parts: Shelf<{ readonly total: number; readonly texts: Map<number, string> }>;
-  readonly counters: Shelf<{ count: number }>;
   readonly channels: Pick<ReturnType<typeof createChannels>, 'listen' | 'publish'>;
-  /** A new token, unlike any other. */
-  readonly newToken: () => string;
-  /** Carries a call out as if over a connection. */
-  readonly over: <Reply>(act: () => Reply) => Promise<Reply>;
 };
 
 function ifHeldByOther(kept: Kept, purchaseId: string, nowMs: number): boolean {
@@ -173,71 +164,6 @@ function releaseAndClose({ orders, nowMs, channels, over }: Memory): Pick<OrderB
   };
 }
 
-function addPart({ parts, nowMs, over }: Memory): DialogBoard['addPart'] {
-  return ({ account, payer, reference, total, part, text, ttlMs }) =>
-    over(() => {
-      const isPossible =
-        Number.isInteger(total) && Number.isInteger(part) && part >= 1 && part <= total && total <= 255;
-      if (!isPossible) return null;
-      const key = `${account}:${payer}:${reference}`;
-      const there = parts.get(key);
-      const isOther = there?.total !== total || (there.texts.has(part) && there.texts.get(part) !== text);
-      const kept = there === undefined || isOther ? { total, texts: new Map<number, string>() } : there;
-      kept.texts.set(part, text);
-      parts.set(key, kept, nowMs() + ttlMs);
-      if (kept.texts.size < total) return null;
-      return [...kept.texts].sort(([one], [other]) => one - other).map(([, whole]) => whole);
-    });
-}
-
-function createDialogs(memory: Memory, isReachable: () => boolean): DialogBoard {
-  const { dialogs, texts, counters, nowMs, over, newToken } = memory;
-  const doubtful = new Map<string, string>();
-  /** Uses counted while the memory could not be reached: each node for itself, as the real one does. */
-  const insurance = createShelf<{ count: number }>(nowMs);
-  return {
-    load: (account, payer) => over(() => dialogs.get(`${account}:${payer}`) ?? null),
-    save: ({ account, payer, turnRead, turn, body, ttlMs }) =>
-      over(() => {
-        const key = `${account}:${payer}`;
-        const there = dialogs.get(key);
-        if ((there?.turn ?? 0) !== turnRead) return there?.body === body;
-        dialogs.set(key, { turn, body }, nowMs() + ttlMs);
-        return true;
-      }),
-    isFirst: (account, digest, ttlMs) => {
-      // As over Redis: a mark whose reply was lost keeps its token, by which its maker knows it again.
-      const key = `seen:${account}:${digest}`;
-      const token = doubtful.get(key) ?? newToken();
-      doubtful.delete(key);
-      return over(() => {
-        const before = texts.get(key);
-        if (before === undefined) texts.set(key, token, nowMs() + ttlMs);
-        return before === undefined || before === token;
-      }).catch((error: unknown) => {
-        if (error instanceof Fault && error.happened === 'unknown') doubtful.set(key, token);
-        throw error;
-      });
-    },
-    saveQuote: (account, payer, body, ttlMs) =>
-      over(() => texts.set(`quote:${account}:${payer}`, body, nowMs() + ttlMs)),
-    takeQuote: (account, payer) =>
-      over(() => {
-        const quote = texts.get(`quote:${account}:${payer}`);
-        texts.delete(`quote:${account}:${payer}`);
-        return quote ?? null;
-      }),
-    addPart: addPart(memory),
-    isWithinRate: async (what, id, limit, windowMs) => {
-      const shelf = isReachable() ? counters : insurance;
-      const counter = shelf.get(`${what}:${id}`) ?? { count: 0 };
-      if (counter.count === 0) shelf.set(`${what}:${id}`, counter, nowMs() + windowMs);
-      counter.count += 1;
-      return counter.count <= limit;
-    },
-  };
-}
-
 type LivingPresence = Presence & { start(): Promise<void>; end(): void };
 
 function createPresence(memory: Memory, name: string, incarnation: string): LivingPresence {
@@ -331,8 +257,12 @@ function connected(server: Memory, { clock, carry, hear }: BoardLine): Memory {
   };
 }
 
-/** A memory shared by any number of boards, on the clock handed in. Same calls, same clock: same replies. */
-export function createMemoryRedis(clock: Clock): MemoryRedis {
+/**
+ * A memory shared by any number of boards, on the clock handed in. Same calls, same clock: same replies.
+ *
+ * @param watch  sees what is kept of dialogs, whether or not anybody hears the reply
+ */
+export function createMemoryRedis(clock: Clock, watch: DialogWatch | null = null): MemoryRedis {
   const nowMs = (): number => Math.floor(clock.now());
   let isReachable = true;
   let repliesToCut = 0;
@@ -346,6 +276,7 @@ export function createMemoryRedis(clock: Clock): MemoryRedis {
     parts: createShelf<{ readonly total: number; readonly texts: Map<number, string> }>(nowMs),
     counters: createShelf<{ count: number }>(nowMs),
     channels: createChannels(),
+    watch,
     newToken: () => {
       tokens += 1;
       return `token${tokens}`;

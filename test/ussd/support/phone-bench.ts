@@ -245,7 +245,11 @@ export function createUssdNode(bench: Bench, of: { readonly settings?: Partial<U
 /** A network for SMS that keeps what it is sent. */
 export function createSmsNetwork() {
   const sent: SmsToSend[] = [];
-  const state = { outcome: { kind: 'accepted', messageIds: ['1'] } as SmsOutcome };
+  const state = {
+    outcome: { kind: 'accepted', messageIds: ['1'] } as SmsOutcome,
+    /** What happens on the way to the wire. */
+    onWay: async (): Promise<void> => undefined,
+  };
   let listener: (message: SmsMessage) => Promise<void> = async () => undefined;
   return {
     sent,
@@ -257,7 +261,9 @@ export function createSmsNetwork() {
       },
       sendSms: async (message: SmsToSend): Promise<SmsOutcome> => {
         sent.push(message);
-        return state.outcome;
+        const { outcome } = state;
+        await state.onWay();
+        return outcome;
       },
     },
     receive: (message: Partial<SmsMessage>): Promise<void> =>
