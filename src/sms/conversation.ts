@@ -55,18 +55,18 @@ export function createConversations(dialogs: DialogBoard, clock: Clock, ttlMs: D
     readClaim,
     /**
      * Keeps the claim's name, over whatever another text has kept meanwhile: the later text counts. An unanswered
-     * confirmation stays, whatever claim comes after it, unless the claim says otherwise.
+     * confirmation stays, whatever claim comes after it, unless the claim says otherwise. @returns the turn it is kept under
      */
     keepClaim: async (
       account: string,
       payer: string,
       claim: Omit<SmsClaim, 'unansweredId'> & Partial<Pick<SmsClaim, 'unansweredId'>>,
-    ): Promise<void> => {
+    ): Promise<number> => {
       for (let saves = 0; saves < savesMax; saves += 1) {
         const { turn: turnRead, claim: before } = await readClaim(account, payer);
         const body = JSON.stringify({ unansweredId: before?.unansweredId ?? null, ...claim });
         const turn = turnAfter(turnRead, clock);
-        if (await dialogs.save({ account, payer: nameOf(payer), turnRead, turn, body, ttlMs })) return;
+        if (await dialogs.save({ account, payer: nameOf(payer), turnRead, turn, body, ttlMs })) return turn;
       }
       throw new Fault('conversation_moved', 'no');
     },
@@ -83,6 +83,23 @@ export function createConversations(dialogs: DialogBoard, clock: Clock, ttlMs: D
 
 /** The conversations of one node. */
 export type Conversations = ReturnType<typeof createConversations>;
+
+/** The same conversations; `onTurn` hears the number of each turn that is read or kept. */
+export function watchTurns(talks: Conversations, onTurn: (turn: number) => void): Conversations {
+  return {
+    ...talks,
+    readClaim: async (account, payer) => {
+      const read = await talks.readClaim(account, payer);
+      onTurn(read.turn);
+      return read;
+    },
+    keepClaim: async (account, payer, claim) => {
+      const turn = await talks.keepClaim(account, payer, claim);
+      onTurn(turn);
+      return turn;
+    },
+  };
+}
 
 function parseJson(body: string): unknown {
   try {

@@ -10,7 +10,7 @@ import { assertNever } from '../result.ts';
 import type { SmppLog, SmppMetrics } from '../smpp/bind.ts';
 import type { Clock, DurationMs } from '../time.ts';
 import type { SmsCommand } from './command.ts';
-import { type Conversations, createConversations, type SmsQuote } from './conversation.ts';
+import { type Conversations, createConversations, type SmsQuote, watchTurns } from './conversation.ts';
 import type { SmsSettings } from './sms-settings.ts';
 import { type SmsPhrases, type SmsTextKey, sayState } from './templates.ts';
 
@@ -55,14 +55,19 @@ export type Sender = {
 /** The rules of buying by SMS. */
 export interface Shop {
   /** Does what the text asks for; the answer, or null for none. What it did is durable when this resolves. */
-  serve(sender: Sender, command: SmsCommand): Promise<string | null>;
+  serve(sender: Sender, command: SmsCommand): Promise<Served | null>;
   /** The answer where `serve` failed: says no more about the money than is known. */
   sayFailed(sender: Sender, command: SmsCommand): string;
   /** After a confirmation: "in progress" if nothing can be told after 10 s, otherwise null: the notices tell it. */
   sayIfSlow(sender: Sender): Promise<string | null>;
   /** Changes whenever a quote of this sender is used up. */
   turnOf(sender: Sender): Promise<number>;
+  /** True once this sender has had another order or confirmation answered, by any node: the answer is out of date. */
+  isOvertaken(sender: Sender, served: Served): Promise<boolean>;
 }
+
+/** An answer. `turn`: of the sender's conversation, as the answer found or left it; null where it does not depend on one. */
+export type Served = { readonly text: string; readonly turn: number | null };
 
 /** True while the payer cannot buy again at that machine. */
 const UNDER_WAY: Readonly<Record<State, boolean>> = {
@@ -90,9 +95,15 @@ const REFUSED: Readonly<Record<ConfirmRefusal, SmsTextKey>> = {
 /** Makes the rules. */
 export function createShop(deps: ShopDeps): Shop {
   const talks = createConversations(deps.dialogs, deps.clock, conversationMs);
-  const helps: Helps = { deps, talks };
   return {
-    serve: (sender, command) => serve(helps, sender, command),
+    serve: async (sender, command) => {
+      let lastTurn: number | null = null;
+      const watched = watchTurns(talks, (turn) => {
+        lastTurn = turn;
+      });
+      const text = await serve({ deps, talks: watched }, sender, command);
+      return text === null ? null : { text, turn: lastTurn };
+    },
     sayFailed: (sender, command) =>
       deps.phrases.say(sender.language, command.kind === 'confirm' ? 'not_known' : 'try_later', {}),
     sayIfSlow: async (sender) => {
@@ -105,6 +116,8 @@ export function createShop(deps: ShopDeps): Shop {
       const { turn, claim } = await talks.readClaim(sender.account, sender.payer);
       return claim?.isOpen === true ? 0 : turn;
     },
+    isOvertaken: async (sender, { turn }) =>
+      turn !== null && (await talks.readClaim(sender.account, sender.payer)).turn !== turn,
   };
 }
 

@@ -11,16 +11,16 @@ import type { SmsMessage } from '../smpp/inbound.ts';
 import { type DurationMs, pause } from '../time.ts';
 import { readCommand, type SmsCommand } from './command.ts';
 import { wholeText } from './reassembly.ts';
-import { createShop, type Sender, type ShopDeps } from './shop.ts';
+import { createShop, type Sender, type Served, type ShopDeps } from './shop.ts';
 
 /** Waits before an answer of ours that was refused for the time being goes out again; then the payer asks again. */
 const answerRetryMs = [5_000, 30_000] as const;
 /** What was found out for a text is handed to the network within so long, or not at all. */
 const freshMs: DurationMs = 15_000;
 
-/** An answer that is owed. */
-type Answer = {
-  readonly text: string;
+/** An answer that is owed to the sender of a text. */
+type Answer = Served & {
+  readonly sender: Sender;
   /** On `clock.now()`: this node may have stood still, and what it says then be true no longer, or a price be kept no longer. */
   readonly sendByMs: DurationMs;
   /** What is said instead later than that: it promises nothing. */
@@ -38,11 +38,6 @@ export interface SmsGateway {
   drain(): Promise<void>;
 }
 
-/** An answer that stays as true as it is. */
-function lasting(text: string): Answer {
-  return { text, sendByMs: Number.POSITIVE_INFINITY, whenLate: null };
-}
-
 /** Makes the SMS side. Nothing runs before `listen`. */
 export function createSmsGateway(deps: ShopDeps & { readonly dialogs: DialogBoard }): SmsGateway {
   const { settings, subscribers, dialogs, clock, log, metrics } = deps;
@@ -57,17 +52,19 @@ export function createSmsGateway(deps: ShopDeps & { readonly dialogs: DialogBoar
     owed.add(watched);
   }
 
-  async function answer(account: SmsAccount, to: string, { text, sendByMs, whenLate }: Answer): Promise<void> {
+  async function send(account: SmsAccount, answer: Answer): Promise<void> {
+    const { sender, sendByMs, whenLate } = answer;
     for (const waitMs of [...answerRetryMs, null]) {
       const isLate = clock.now() >= sendByMs;
-      const said = isLate ? whenLate : text;
-      if (said === null) return;
-      const outcome = await account.sendSms(isLate ? { to, text: said } : { to, text: said, sendByMs });
+      const text = isLate ? whenLate : answer.text;
+      if (text === null) return;
+      const outcome = await account.sendSms({ to: sender.msisdn, text, ...(isLate ? {} : { sendByMs }) });
       metrics.count('sms_messages_total', { direction: 'out', outcome: outcome.kind });
       // Unknown may have arrived: an answer is not worth a second copy, the payer asks again.
       if (outcome.kind !== 'refused' || outcome.permanent || waitMs === null || isDraining) return;
       const hasStoodStill = !isLate && clock.now() >= sendByMs;
       if (!hasStoodStill) await pause(clock, waitMs);
+      if (await shop.isOvertaken(sender, answer)) return;
     }
   }
 
@@ -87,8 +84,8 @@ export function createSmsGateway(deps: ShopDeps & { readonly dialogs: DialogBoar
     if (!(await dialogs.isFirst(account.name, print, settings.dedupeMs))) return count('doubled');
 
     count(command.kind);
-    const owedAnswer = await answerTo(sender, command);
-    if (owedAnswer !== null) inBackground(answer(account, message.from, owedAnswer));
+    const answer = await answerTo(sender, command);
+    if (answer !== null) inBackground(send(account, answer));
     if (command.kind === 'confirm') {
       // Acknowledged after the commit; what the wallet says later is told by itself.
       inBackground(sayWhenSlow(account, sender));
@@ -100,18 +97,19 @@ export function createSmsGateway(deps: ShopDeps & { readonly dialogs: DialogBoar
     const sendByMs = clock.now() + freshMs;
     const failed = shop.sayFailed(sender, command);
     try {
-      const text = await shop.serve(sender, command);
-      return text === null ? null : { text, sendByMs, whenLate: failed };
+      const served = await shop.serve(sender, command);
+      return served === null ? null : { ...served, sender, sendByMs, whenLate: failed };
     } catch (error) {
       log.error('sms_failed', { payer: maskMsisdn(sender.msisdn), command: command.kind }, error);
-      return lasting(failed);
+      return { sender, text: failed, turn: null, sendByMs: Number.POSITIVE_INFINITY, whenLate: null };
     }
   }
 
   async function sayWhenSlow(account: SmsAccount, sender: Sender): Promise<void> {
     const text = await shop.sayIfSlow(sender);
+    if (text === null) return;
     // Not worth a word once it is late: the notices tell the outcome.
-    if (text !== null) await answer(account, sender.msisdn, { text, sendByMs: clock.now() + freshMs, whenLate: null });
+    await send(account, { sender, text, turn: null, sendByMs: clock.now() + freshMs, whenLate: null });
   }
 
   /** An order sent again after its quote is gone is a new order, so the conversation's turn is part of its mark. */

@@ -11,13 +11,15 @@ import type { BeginCommit, Commit, EffectRow, MachineStatement } from '../../src
 import { begin, transition } from '../../src/purchase/transition.ts';
 import { aConfirmation, order, purchaseId, rules } from '../support/purchase-builders.ts';
 import { type Books, createBooks } from './books.ts';
-import type { Drop, Ledger, Movement, Offer } from './notes.ts';
+import type { Drop, HeldOffer, Ledger, Movement, Offer } from './notes.ts';
 import { createTextReader } from './said-text.ts';
 
 /** The payer of every purchase here, who has 5,000. */
 const payer = '221770000001';
 /** The payer's name on the boards. */
 export const payerMac = `mac of ${payer}`;
+/** What his record is about once he has said yes. */
+export const heldOffer: HeldOffer = { purchaseId, isConfirmed: true, isYes: true, isNewTurn: true, text: null };
 /** The only node. */
 export const node = 'n-1:a';
 const START = 5000n;

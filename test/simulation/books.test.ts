@@ -3,12 +3,13 @@ import { keyOf } from '../../src/composition/names.ts';
 import type { Facts } from '../../src/purchase/purchase.ts';
 import { aLive, anEnded, eventOf, order, purchaseId } from '../support/purchase-builders.ts';
 import { commitOf } from '../support/store-builders.ts';
-import { type BooksBench, createBooksBench, node, payerMac } from './books-bench.ts';
+import { type BooksBench, createBooksBench, heldOffer, node, payerMac } from './books-bench.ts';
 
 const PAID = 'Payé: 500 F CFA. Prenez votre produit, distributeur 4567. Réf K7M2QX';
 const RECEIPT = 'Payé 500 F CFA, Coca 33 cl, distributeur 4567, 01/06 12:00. Réf K7M2QX';
 const REFUSED = 'Paiement refusé. Aucun débit. Réf K7M2QX';
 const NOT_ENOUGH = 'Solde insuffisant. Prix 500 F CFA. Aucun débit.\nRechargez puis refaites *123*4567#';
+const DOWN = 'Service indisponible. Aucun débit. Réessayez plus tard.';
 const BACK = "Le produit n'est pas sorti. 500 F CFA rendus. Réf K7M2QX";
 const { machineId, orderSeq } = order;
 
@@ -26,8 +27,27 @@ function finish(bench: BooksBench): void {
 function decline(bench: BooksBench): void {
   bench.begin();
   bench.call('authorize');
-  bench.books.offerHeld(payerMac, purchaseId, true, false);
+  bench.books.offerHeld(payerMac, heldOffer);
   bench.apply(eventOf.authorize_declined);
+  bench.say(NOT_ENOUGH);
+  bench.finish('notify', 'declined');
+}
+
+/** A yes that came to nothing, as the payer was told. */
+function failAtYes(bench: BooksBench): void {
+  bench.quote();
+  bench.books.offerHeld(payerMac, heldOffer);
+  bench.say(DOWN);
+}
+
+/** The same decline, by a node that stood still before it said so: the payer's next dial was taken up first. */
+function declineLate(bench: BooksBench): void {
+  bench.begin();
+  bench.call('authorize');
+  bench.apply(eventOf.authorize_declined);
+  bench.books.offerHeld(payerMac, { ...heldOffer, isYes: false, text: NOT_ENOUGH });
+  const next = { purchaseId: 'another', isConfirmed: false, isYes: false, isNewTurn: true, text: null };
+  bench.books.offerHeld(payerMac, next);
   bench.say(NOT_ENOUGH);
   bench.finish('notify', 'declined');
 }
@@ -246,6 +266,11 @@ const restLies: readonly Lie[] = [
     (bench) => (decline(bench), bench.move('secured')),
     /that nothing was debited; 500 were/,
   ],
+  [
+    'a yes that was said to have come to nothing, and was paid',
+    (bench) => (failAtYes(bench), finish(bench)),
+    /was told "service_down", that nothing was debited; 500 were/,
+  ],
   ['a paid purchase without credit', (bench) => (bench.sell(), bench.apply({ type: 'settled' })), /credited 0 of 500/],
   ['a balance that is too low', (bench) => (finish(bench), bench.forge(4000n)), /at rest a payer has 4000/],
   [
@@ -329,6 +354,11 @@ describe('the books of a simulation', () => {
     [
       'a success without a result beside what was given back',
       (bench) => (giveBack(bench), bench.keep('success', { ...ours, basis: 'no_result' })),
+    ],
+    ['a decline told after the next dial was taken up', declineLate],
+    [
+      'a yes given again after the first came to nothing',
+      (bench) => (failAtYes(bench), bench.quote(), bench.books.offerHeld(payerMac, heldOffer), finish(bench)),
     ],
     ['a failure told again', (bench) => (giveBack(bench), bench.keep('failure', ours), bench.keep('failure', ours))],
   ];

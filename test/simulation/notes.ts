@@ -127,6 +127,19 @@ export type Offer = {
   readonly price: Money;
 };
 
+/** What a payer's record on the board is about. */
+export type HeldOffer = {
+  readonly purchaseId: PurchaseId;
+  /** A yes was given under this name. */
+  readonly isConfirmed: boolean;
+  /** That yes was the key, or the text, that this record is of. */
+  readonly isYes: boolean;
+  /** What an earlier record was about counts no more. */
+  readonly isNewTurn: boolean;
+  /** The answer that is kept with it, and said afterwards; null while it is owed. */
+  readonly text: string | null;
+};
+
 /** Phones. */
 export interface PhoneNotes {
   /** In the node, as the account is asked to send: truth is judged now. Answers a name for the notes that follow. */
@@ -138,7 +151,7 @@ export interface PhoneNotes {
   /** The payer's row, as the journal numbered it. `watchStore` notes it. */
   payerMet(payerId: PayerId, payer: Msisdn): void;
   /** A dialog's record was saved on the board, or a text's quote was taken: whose answer is next, it is about this. `watchDialogs` notes it. */
-  offerHeld(payerMac: string, purchaseId: PurchaseId, isConfirmed: boolean, isNewTurn: boolean): void;
+  offerHeld(payerMac: string, held: HeldOffer): void;
   /** A quote was saved on the board, before its text is said. `payerMac` as in `offerHeld`. `watchDialogs` notes it. */
   quoted(payerMac: string, offer: Offer): void;
   /** A notice is handed to the notifier, and what became of it. `watchNotices` notes it. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { order, purchaseId } from '../support/purchase-builders.ts';
-import { type BooksBench, createBooksBench, payerMac } from './books-bench.ts';
+import { type BooksBench, createBooksBench, heldOffer, payerMac } from './books-bench.ts';
 
 /** Each lie, what tells it, and the sentence that must come of it at once. */
 const lies: readonly (readonly [what: string, act: (bench: BooksBench) => void, complaint: RegExp])[] = [
@@ -45,9 +45,7 @@ const lies: readonly (readonly [what: string, act: (bench: BooksBench) => void, 
   [
     'a name that is offered again after a yes',
     (bench) => (
-      bench.quote(),
-      bench.books.offerHeld(payerMac, purchaseId, true, true),
-      bench.quote({ machineNumber: '1203', orderSeq: 3 })
+      bench.quote(), bench.books.offerHeld(payerMac, heldOffer), bench.quote({ machineNumber: '1203', orderSeq: 3 })
     ),
     /is offered for .*1203.3, a yes was given under it for .*4567.17/,
   ],

@@ -36,6 +36,9 @@ const LAST_WORDS: Readonly<Partial<Record<State, ReadonlySet<TextKey>>>> = {
 /** States in which the money has been taken, or surely will be. */
 const PAID_STATES: ReadonlySet<State> = new Set<State>(['approving', 'vending', 'in_doubt', 'settling', 'completed']);
 
+/** Texts kept and not said, of one payer: those of nodes that died are never said. */
+const MOST_UNSAID = 8;
+
 type Said = { readonly key: TextKey; readonly about: readonly PurchaseId[] };
 
 /** Creates the rules. */
@@ -43,6 +46,8 @@ export function createPhoneRules({ pages, reader, offers, pseudonymOf, onText }:
   const saidOf = new Map<number, Said>();
   /** By payer, whose next text is about these offers. */
   const held = new Map<string, Set<PurchaseId>>();
+  /** By payer, what is kept on the board and not said yet: a node may stand still between the two. */
+  const unsaid = new Map<string, { readonly text: string; readonly about: Set<PurchaseId> }[]>();
   /** Who was told that nothing is debited for this name, and by which phrase. */
   const promises = new Map<PurchaseId, TextKey>();
   /** How many answers to the wallet's question had been given when the promise was made. */
@@ -77,14 +82,25 @@ export function createPhoneRules({ pages, reader, offers, pseudonymOf, onText }:
     }
   }
 
+  /** The offers of the record that a text was kept with; of the newest record where it was kept with none. */
+  function takeHeld(place: string, text: string): readonly PurchaseId[] {
+    const waiting = unsaid.get(place) ?? [];
+    const index = waiting.findLastIndex((one) => one.text === text);
+    const [found] = index < 0 ? [] : waiting.splice(index, 1);
+    const newest = held.get(place);
+    const about = found?.about ?? newest ?? new Set();
+    if (about === newest) held.delete(place);
+    return [...about];
+  }
+
   /** Purchases that a text is about: by its reference, by the notice that it is, or by the offer its sender holds. */
-  function aboutOf({ by }: Saying, place: string, reference: string | null): readonly PurchaseId[] {
-    if (reference !== null) {
-      const page = pages.ofReference(reference);
-      return page === undefined ? [] : [page.purchase.id];
-    }
-    if (by === 'sms' && asked !== null) return [asked.purchaseId];
-    return [...(held.get(place) ?? [])];
+  function aboutOf({ by, text }: Saying, place: string, reference: string | null): readonly PurchaseId[] {
+    const notice = by === 'sms' ? asked : null;
+    if (notice !== null) asked = null;
+    const about = notice === null ? takeHeld(place, text) : [notice.purchaseId];
+    if (reference === null) return about;
+    const page = pages.ofReference(reference);
+    return page === undefined ? [] : [page.purchase.id];
   }
 
   /** A hash each, so they are kept. */
@@ -115,8 +131,6 @@ export function createPhoneRules({ pages, reader, offers, pseudonymOf, onText }:
         if (page !== undefined) judge(page, read.key);
       }
     }
-    if (saying.by === 'sms' && asked !== null) asked = null;
-    else held.delete(place);
     return number;
   }
 
@@ -146,14 +160,17 @@ export function createPhoneRules({ pages, reader, offers, pseudonymOf, onText }:
     said,
     taken: heard,
     shown: heard,
-    offerHeld: (payerMac, purchaseId, isConfirmed, isNewTurn) => {
-      // What an earlier turn has not said it never will: only one turn is answered at a time.
-      if (isNewTurn) held.delete(payerMac);
+    offerHeld: (payerMac, { purchaseId, isConfirmed, isYes, isNewTurn, text }) => {
+      const ids = (isNewTurn ? null : held.get(payerMac)) ?? new Set();
+      held.set(payerMac, ids);
       if (isConfirmed) offers.yesGiven(purchaseId);
+      // Whatever was said of this name before: its payer wants it now.
+      if (isYes) promises.delete(purchaseId);
       // A name under which nobody has said yes stands for nothing that could be debited.
-      if (!isConfirmed && pages.find(purchaseId) === undefined) return;
-      const ids = held.get(payerMac) ?? new Set();
-      held.set(payerMac, ids.add(purchaseId));
+      if (isConfirmed || pages.find(purchaseId) !== undefined) ids.add(purchaseId);
+      if (text === null) return;
+      const waiting = [...(unsaid.get(payerMac) ?? []), { text, about: ids }];
+      unsaid.set(payerMac, waiting.slice(-MOST_UNSAID));
     },
     quoted: (payerMac, offer) => offers.quoted(payerMac, offer),
     noticed: (_node, notice, outcome) => {

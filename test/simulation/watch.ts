@@ -119,6 +119,7 @@ const named = z.object({ purchaseId: z.string(), machineNumber: z.string() });
 /** What a dialog's record, and a text's quote, say of an offer. */
 const dialogOffer = named.extend({ quoted: kept });
 const textOffer = named.extend(kept.shape);
+const said = z.object({ text: z.string() });
 
 function offerOf({ purchaseId, machineNumber }: z.infer<typeof named>, quote: z.infer<typeof kept>): Offer {
   const { orderSeq, item, productName, amountMinor, currency } = quote;
@@ -134,14 +135,22 @@ export function watchDialogs(notes: PhoneNotes): DialogWatch {
       if (id === null) return;
       if (payer.startsWith('sms:')) {
         // A new order of a sender is another matter than what he said yes to before.
-        if (body.includes('"isOpen":true')) notes.offerHeld(payer, id, false, true);
+        if (body.includes('"isOpen":true')) {
+          notes.offerHeld(payer, { purchaseId: id, isConfirmed: false, isYes: false, isNewTurn: true, text: null });
+        }
         return;
       }
-      // A turn that is taken, or a dial that is answered, which may have gone on under a new name.
       const isOwed = body.includes('"phase":"answering"');
-      const isNewTurn = isOwed || body.includes('"lastInput":""');
-      notes.offerHeld(payer, id, body.includes('"isConfirmed":true'), isNewTurn);
-      if (!isOwed && body.includes('"screen":"quote"')) {
+      const isQuote = body.includes('"screen":"quote"');
+      notes.offerHeld(payer, {
+        purchaseId: id,
+        isConfirmed: body.includes('"isConfirmed":true'),
+        isYes: isOwed && isQuote && body.includes('"lastInput":"1"'),
+        // A turn that is taken, or a dial that is answered, which may have gone on under a new name.
+        isNewTurn: isOwed || body.includes('"lastInput":""'),
+        text: isOwed ? null : said.parse(JSON.parse(body)).text,
+      });
+      if (!isOwed && isQuote) {
         const record = dialogOffer.parse(JSON.parse(body));
         notes.quoted(payer, offerOf(record, record.quoted));
       }
@@ -152,7 +161,9 @@ export function watchDialogs(notes: PhoneNotes): DialogWatch {
     },
     quoteTaken: (payer, body) => {
       const id = idIn(body);
-      if (id !== null) notes.offerHeld(`sms:${payer}`, id, true, true);
+      if (id === null) return;
+      const held = { purchaseId: id, isConfirmed: true, isYes: true, isNewTurn: true, text: null };
+      notes.offerHeld(`sms:${payer}`, held);
     },
   };
 }

@@ -410,6 +410,21 @@ describe('an answer', () => {
     expect(texts[2]).to.equal('Service indisponible. Réessayez plus tard.');
   });
 
+  it('that was refused is not sent again once the sender has had another one, from whatever node', async () => {
+    const bench = createBench();
+    const node = createSmsNode(bench);
+    const other = createSmsNode(bench);
+    await bench.placeOrder('4567', { waitMs: 180_000 });
+    await node.text('4567');
+    node.state.outcome = { kind: 'refused', status: 0x58, permanent: false };
+    await node.text('OUI 000');
+    await other.text('4567');
+    node.state.outcome = { kind: 'accepted', messageIds: ['2'] };
+    await bench.clock.turn(5_000);
+    expect(node.sent.at(-1)?.text).to.match(/^Code faux, aucun débit/);
+    expect(node.sent.length).to.equal(2);
+  });
+
   it('that got no answer is not sent again', async () => {
     const bench = createBench();
     const node = createSmsNode(bench);
