@@ -160,6 +160,7 @@ async function takeKey(caller: Caller, found: Found): Promise<Answer> {
   }
   const input = request.damaged ? '' : (request.text ?? '');
   if (await isCopy(caller, record, number, input)) return sayAgain(record, number);
+  if (isFromElsewhere(request, record)) return follow(caller, number, record, input);
 
   const chosen = await choose(deps, record, input);
   const isPinKey = chosen.kind === 'pin';
@@ -211,6 +212,25 @@ async function isCopy(caller: Caller, record: DialogRecord, number: number, inpu
   const { deps, request, payer } = caller;
   const isLater = await isFirst(deps, request.account, writtenPrint(payer, number));
   return !isLater;
+}
+
+/** True for a key out of a session in which the screen that it would answer for the payer's money was never shown. */
+function isFromElsewhere(request: UssdRequest, { screen, sessionId }: DialogRecord): boolean {
+  if (screen === null || !guardedScreens.has(screen)) return false;
+  return request.sessionId !== null && sessionId !== null && request.sessionId !== sessionId;
+}
+
+/**
+ * Some gateways give a session another id in mid-dialog; a key may also come very late, out of a session long forgotten.
+ * Both see the screen once more, under the id that they came with, and what is pressed there counts.
+ */
+async function follow(caller: Caller, number: number, record: DialogRecord, input: string): Promise<Answer> {
+  const { deps, request, payer } = caller;
+  const lastInput = isPin(foldInput(input) ?? '') ? null : keptInput(record, input);
+  const taken = await take(caller, number, { ...record, sessionId: request.sessionId, lastInput });
+  if (taken === null) return overtaken(caller);
+  await isFirst(deps, request.account, writtenPrint(payer, taken.number));
+  return sayAgain(taken.record, taken.number);
 }
 
 async function choose(deps: DialogDeps, record: DialogRecord, input: string): Promise<Chosen> {

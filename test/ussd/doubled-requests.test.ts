@@ -179,9 +179,31 @@ describe('a key', () => {
     expect(bench.purchases.confirmed).to.deep.equal([]);
   });
 
-  it('of a new session in mid-dialog is followed', async () => {
-    const { node } = await quoted();
+  it('of a new session in mid-dialog is followed, once the price has been shown there', async () => {
+    const { bench, node } = await quoted();
+    expect(await node.key('1', { sessionId: 'changed' })).to.contain('1 Payer');
+    expect(await node.key('1', { sessionId: 'changed', bind: 'bind2' })).to.contain('1 Payer');
+    expect(bench.purchases.confirmed).to.deep.equal([]);
+    await bench.clock.turn(5_001);
     expect(await node.key('1', { sessionId: 'changed' })).to.match(/^END Payé/);
+  });
+
+  it('of a new session in mid-dialog is followed at once where nothing is paid by it', async () => {
+    const bench = createBench();
+    const node = createUssdNode(bench);
+    await bench.placeOrder('4567');
+    await node.dial('*123#');
+    expect(await node.key('4567', { sessionId: 'changed' })).to.contain('1 Payer');
+    expect(await node.key('1', { sessionId: 'changed' })).to.match(/^END Payé/);
+  });
+
+  it('that a node held back until its session was forgotten is no yes to the price that is shown now', async () => {
+    const { bench, node } = await quoted();
+    await bench.clock.turn(600_000);
+    await bench.placeOrder('4567', { seq: 2 });
+    expect(await node.dial('*123*4567#', { sessionId: 'newer' })).to.contain('1 Payer');
+    expect(await node.key('1', { sessionId: 'dial-1' })).to.contain('1 Payer');
+    expect(bench.purchases.confirmed).to.deep.equal([]);
   });
 
   it('without a session goes to the payer’s open dialog', async () => {

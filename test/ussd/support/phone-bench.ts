@@ -127,6 +127,8 @@ export function createBench(clock: TurnedClock = createTurnedClock()) {
     machines,
     products,
     languages,
+    /** The session of each payer's last dial, at whatever node. */
+    sessionOf: new Map<string, string | null>(),
     lines,
     counted,
     directory,
@@ -202,13 +204,16 @@ export function createUssdNode(bench: Bench, of: { readonly settings?: Partial<U
 
   const request = (given: Partial<UssdRequest>): Promise<void> => {
     sequence += 1;
+    const { kind = 'continue', msisdn = awa } = given;
+    const { sessionId = (kind === 'begin' ? null : bench.sessionOf.get(msisdn)) ?? 's1' } = given;
+    if (kind === 'begin') bench.sessionOf.set(msisdn, sessionId);
     return listener({
-      kind: 'continue',
+      kind,
       opStated: true,
       account: 'operator',
       bind: 'bind1',
-      msisdn: awa,
-      sessionId: 's1',
+      msisdn,
+      sessionId,
       serviceCode: null,
       text: '',
       damaged: false,
