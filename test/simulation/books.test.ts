@@ -9,6 +9,7 @@ const PAID = 'Payé: 500 F CFA. Prenez votre produit, distributeur 4567. Réf K7
 const RECEIPT = 'Payé 500 F CFA, Coca 33 cl, distributeur 4567, 01/06 12:00. Réf K7M2QX';
 const REFUSED = 'Paiement refusé. Aucun débit. Réf K7M2QX';
 const NOT_ENOUGH = 'Solde insuffisant. Prix 500 F CFA. Aucun débit.\nRechargez puis refaites *123*4567#';
+const OVER = 'Session terminée. Refaites *123#';
 const DOWN = 'Service indisponible. Aucun débit. Réessayez plus tard.';
 const BACK = "Le produit n'est pas sorti. 500 F CFA rendus. Réf K7M2QX";
 const { machineId, orderSeq } = order;
@@ -24,10 +25,11 @@ function finish(bench: BooksBench): void {
 }
 
 /** A purchase that the wallet refused: the dialog says so. */
-function decline(bench: BooksBench): void {
+function decline(bench: BooksBench, before = (): void => undefined): void {
   bench.begin();
   bench.call('authorize');
   bench.books.offerHeld(payerMac, heldOffer);
+  before();
   bench.apply(eventOf.authorize_declined);
   bench.say(NOT_ENOUGH);
   bench.finish('notify', 'declined');
@@ -356,6 +358,10 @@ describe('the books of a simulation', () => {
       (bench) => (giveBack(bench), bench.keep('success', { ...ours, basis: 'no_result' })),
     ],
     ['a decline told after the next dial was taken up', declineLate],
+    [
+      'a decline told after a copy of the yes, to which the board was wiped already',
+      (bench) => decline(bench, () => bench.say(OVER)),
+    ],
     [
       'a yes given again after the first came to nothing',
       (bench) => (failAtYes(bench), bench.quote(), bench.books.offerHeld(payerMac, heldOffer), finish(bench)),

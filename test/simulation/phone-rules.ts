@@ -7,7 +7,7 @@ import type { TextKey } from '../../src/ussd/phrases.ts';
 import type { NoticeName, PhoneNotes, Saying } from './notes.ts';
 import type { OfferRules } from './offer-rules.ts';
 import { keptMinor, type Page, type Pages } from './pages.ts';
-import { claimOf, type TextReader } from './said-text.ts';
+import { claimOf, type ReadText, type TextReader } from './said-text.ts';
 
 /** The rules of the phones, as notes. */
 export interface PhoneRules extends Omit<PhoneNotes, 'payerMet'> {
@@ -82,22 +82,25 @@ export function createPhoneRules({ pages, reader, offers, pseudonymOf, onText }:
     }
   }
 
-  /** The offers of the record that a text was kept with; of the newest record where it was kept with none. */
-  function takeHeld(place: string, text: string): readonly PurchaseId[] {
+  /**
+   * The offers of the record that a text was kept with; of the newest record where it was kept with none. What says nothing
+   * of money, as to a copied key after a wipe, takes nothing away from the answer that is still owed.
+   */
+  function takeHeld(place: string, text: string, key: TextKey): readonly PurchaseId[] {
     const waiting = unsaid.get(place) ?? [];
     const index = waiting.findLastIndex((one) => one.text === text);
     const [found] = index < 0 ? [] : waiting.splice(index, 1);
     const newest = held.get(place);
     const about = found?.about ?? newest ?? new Set();
-    if (about === newest) held.delete(place);
+    if (about === newest && claimOf(key) !== 'none') held.delete(place);
     return [...about];
   }
 
   /** Purchases that a text is about: by its reference, by the notice that it is, or by the offer its sender holds. */
-  function aboutOf({ by, text }: Saying, place: string, reference: string | null): readonly PurchaseId[] {
+  function aboutOf({ by, text }: Saying, place: string, { key, reference }: ReadText): readonly PurchaseId[] {
     const notice = by === 'sms' ? asked : null;
     if (notice !== null) asked = null;
-    const about = notice === null ? takeHeld(place, text) : [notice.purchaseId];
+    const about = notice === null ? takeHeld(place, text, key) : [notice.purchaseId];
     if (reference === null) return about;
     const page = pages.ofReference(reference);
     return page === undefined ? [] : [page.purchase.id];
@@ -124,7 +127,7 @@ export function createPhoneRules({ pages, reader, offers, pseudonymOf, onText }:
     else {
       onText(read.key);
       offers.said(place, number, read);
-      const about = aboutOf(saying, place, read.reference);
+      const about = aboutOf(saying, place, read);
       saidOf.set(number, { key: read.key, about });
       for (const id of about) {
         const page = pages.find(id);
