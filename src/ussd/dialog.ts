@@ -3,7 +3,6 @@
  * anything is asked of the world, so that of two nodes, two binds or two copies of a key only one acts; and each is
  * saved before its screen is sent, so that any node can go on from there.
  */
-import { createHash } from 'node:crypto';
 import type { NoticeTemplate } from '../purchase/effect.ts';
 import { turnAfter } from '../purchase/order-board-port.ts';
 import { Secret } from '../purchase/payment-port.ts';
@@ -13,10 +12,12 @@ import type { UssdRequest } from '../smpp/inbound.ts';
 import { isDialedString, parseDial } from './dial-plan.ts';
 import { type DialogRecord, newRecord, readRecord, writeRecord } from './dialog-record.ts';
 import { dropClaim, steps } from './dialog-steps.ts';
+import { digest, writtenPrint } from './marks.ts';
 import { foldInput, nextStep } from './menu.ts';
 import { isPin, passPinOn } from './paying.ts';
 import { openDialog } from './redial.ts';
 import { guardedScreens, isOpen, pinScreens, renderInvalid, renderScreen, type Step } from './screens.ts';
+import { isCopy, isFirst, isFromElsewhere, isUnread, keptInput, markShown } from './stray-keys.ts';
 import { askBoard, type DialogDeps, type Next, show, type Turn } from './turn.ts';
 
 /** Wrong keys in a row that one dialog bears. */
@@ -40,6 +41,8 @@ export type Answer =
       readonly tells: { readonly id: PurchaseId; readonly template: NoticeTemplate } | null;
       /** The text says that something of ours failed. */
       readonly isFailure: boolean;
+      /** The next key is about money: `Dialogs.shown` once the network has taken the text. */
+      readonly isGuarded: boolean;
     }
   /** Nothing is sent: a copy, a second key while a text is owed, a key after the end, or a reply nobody waits for. */
   | { readonly kind: 'silent'; readonly why: 'copy' | 'owed' | 'over' | 'superseded' };
@@ -53,6 +56,8 @@ export interface Dialogs {
    * nothing has happened since. False when there was nothing to end.
    */
   end(account: string, msisdn: Msisdn, turn: number | null): Promise<boolean>;
+  /** The network has taken the guarded screen of this turn: from now on a key may be the answer to it. */
+  shown(account: string, msisdn: Msisdn, turn: number): Promise<void>;
 }
 
 type Found = { readonly number: number; readonly record: DialogRecord | null };
@@ -73,6 +78,9 @@ export function createDialogs(deps: DialogDeps): Dialogs {
       }
     },
     end: (account, msisdn, turn) => endDialog(deps, { account, msisdn, turn }),
+    shown: async (account, msisdn, turn) => {
+      await markShown(deps, account, deps.subscribers.pseudonymOf(msisdn), turn);
+    },
   };
 }
 
@@ -161,6 +169,7 @@ async function takeKey(caller: Caller, found: Found): Promise<Answer> {
   const input = request.damaged ? '' : (request.text ?? '');
   if (await isCopy(caller, record, number, input)) return sayAgain(record, number);
   if (isFromElsewhere(request, record)) return follow(caller, number, record, input);
+  if (await isUnread(caller, record, number)) return sayAgain(record, number);
 
   const chosen = await choose(deps, record, input);
   const isPinKey = chosen.kind === 'pin';
@@ -189,35 +198,6 @@ async function lapsed({ deps, request }: Caller): Promise<Answer> {
 async function overtaken(caller: Caller): Promise<Answer> {
   const { record } = await load(caller.deps, caller.request.account, caller.payer);
   return record === null ? lapsed(caller) : { kind: 'silent', why: 'superseded' };
-}
-
-/** What the record keeps of an input. On a screen that asks for a PIN all but a plain key may be a PIN mistyped. */
-function keptInput({ screen }: DialogRecord, input: string): string {
-  const key = foldInput(input) ?? '';
-  return screen !== null && pinScreens.has(screen) && key.length > 1 ? '' : key;
-}
-
-/**
- * True for a key that the network brought twice, after its answer had gone out: it would press a key on a screen that
- * nobody has read (edge 30). On a screen that a PIN opened, any PIN so soon counts as the copy: telling it from
- * another one would mean keeping something of the PIN.
- */
-async function isCopy(caller: Caller, record: DialogRecord, number: number, input: string): Promise<boolean> {
-  const { screen } = record;
-  if (screen === null || !guardedScreens.has(screen)) return false;
-  const key = foldInput(input);
-  const looksAlike =
-    record.lastInput === null ? pinScreens.has(screen) && key !== null && isPin(key) : record.lastInput === key;
-  if (!looksAlike) return false;
-  const { deps, request, payer } = caller;
-  const isLater = await isFirst(deps, request.account, writtenPrint(payer, number));
-  return !isLater;
-}
-
-/** True for a key out of a session in which the screen that it would answer for the payer's money was never shown. */
-function isFromElsewhere(request: UssdRequest, { screen, sessionId }: DialogRecord): boolean {
-  if (screen === null || !guardedScreens.has(screen)) return false;
-  return request.sessionId !== null && sessionId !== null && request.sessionId !== sessionId;
 }
 
 /**
@@ -277,7 +257,9 @@ async function finish(turn: Turn, next: Next & { readonly isFailure?: boolean })
     screen: isOpen(next.screen) ? next.screen : null,
     text: next.isRepeat === true ? record.text : text,
   };
-  const answer = { kind: 'say', text, isEnd, tells: next.tells ?? null, isFailure: next.isFailure === true } as const;
+  const isFailure = next.isFailure === true;
+  const isGuarded = guardedScreens.has(next.screen);
+  const answer = { kind: 'say', text, isEnd, tells: next.tells ?? null, isFailure, isGuarded } as const;
   // What has happened is still told; a key could not be taken, so an open screen would mislead.
   const unsaved = (): Answer => (isEnd ? { ...answer, turn: null } : failure(deps, after, record.isConfirmed));
   try {
@@ -339,10 +321,6 @@ async function take(
   return saved === null ? null : { deps, account, msisdn, payer, number: saved, record: own, replyByMs };
 }
 
-function isFirst(deps: DialogDeps, account: string, print: string, ttlMs = deps.settings.dedupeMs): Promise<boolean> {
-  return askBoard(() => deps.dialogs.isFirst(account, print, ttlMs));
-}
-
 async function load(deps: DialogDeps, account: string, payer: string): Promise<Found> {
   const found = await askBoard(() => deps.dialogs.load(account, payer));
   return found === null ? { number: 0, record: null } : { number: found.turn, record: readRecord(found.body) };
@@ -372,7 +350,8 @@ async function save(
 
 function sayAgain(record: DialogRecord, turn: number): Answer {
   const isEnd = record.phase === 'closed';
-  return { kind: 'say', text: record.text, isEnd, turn, tells: null, isFailure: false };
+  const isGuarded = record.screen !== null && guardedScreens.has(record.screen);
+  return { kind: 'say', text: record.text, isEnd, turn, tells: null, isFailure: false, isGuarded };
 }
 
 /** `wasConfirmed`: a yes was given before this turn, perhaps under a name that the record has left since. */
@@ -384,14 +363,5 @@ function failure(deps: DialogDeps, record: DialogRecord | null, wasConfirmed = f
 
 function ended(deps: DialogDeps, next: Next, language: string | null = null): Extract<Answer, { kind: 'say' }> {
   const text = renderScreen(deps.phrases, language, next);
-  return { kind: 'say', text, isEnd: true, turn: null, tells: null, isFailure: true };
-}
-
-/** A mark on the board: what it was made of cannot be read from it. Never made of a PIN. */
-function digest(...parts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
-}
-
-function writtenPrint(payer: string, turn: number): string {
-  return digest('written', payer, String(turn));
+  return { kind: 'say', text, isEnd: true, turn: null, tells: null, isFailure: true, isGuarded: false };
 }

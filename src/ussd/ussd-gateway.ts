@@ -27,6 +27,7 @@ export interface UssdGateway {
   openDialogs(): number;
 }
 
+type Said = Extract<Answer, { kind: 'say' }>;
 type Open = { readonly cancelIdle: CancelTimer };
 
 /** Makes the USSD side. Nothing runs before `listen`. */
@@ -90,9 +91,9 @@ export function createUssdGateway(deps: DialogDeps & { readonly metrics: SmppMet
     const text = renderScreen(phrases, null, show('try_later'));
     if (isDraining) {
       const said = await sayMaintenance(request.msisdn).catch(() => text);
-      return { kind: 'say', text: said, isEnd: true, turn: null, tells: null, isFailure: false };
+      return { kind: 'say', text: said, isEnd: true, turn: null, tells: null, isFailure: false, isGuarded: false };
     }
-    return { kind: 'say', text, isEnd: true, turn: null, tells: null, isFailure: true };
+    return { kind: 'say', text, isEnd: true, turn: null, tells: null, isFailure: true, isGuarded: false };
   }
 
   /** Whose purchase is under way, or was ended a moment ago, may have been debited. @throws when the journal is away */
@@ -126,16 +127,20 @@ export function createUssdGateway(deps: DialogDeps & { readonly metrics: SmppMet
     await settle(account, request.msisdn, answer, outcome);
   }
 
+  /** Best effort: without it the payer's next key has the screen shown once more. */
+  async function noteShown(account: UssdAccount, msisdn: Msisdn, answer: Said): Promise<void> {
+    if (!answer.isGuarded || answer.turn === null) return;
+    await dialogs.shown(account.name, msisdn, answer.turn).catch((error: unknown) => {
+      log.warn('ussd_shown_not_noted', { account: account.name, error: String(error) });
+    });
+  }
+
   /** What the gateway said of our text. Unknown counts as shown for the dialog, never for what the payer has read. */
-  async function settle(
-    account: UssdAccount,
-    msisdn: Msisdn,
-    answer: Extract<Answer, { kind: 'say' }>,
-    outcome: UssdOutcome,
-  ): Promise<void> {
+  async function settle(account: UssdAccount, msisdn: Msisdn, answer: Said, outcome: UssdOutcome): Promise<void> {
     switch (outcome) {
       case 'taken':
       case 'unknown':
+        if (outcome === 'taken') await noteShown(account, msisdn, answer);
         if (!answer.isEnd) waitForKey(account, msisdn, answer.turn);
         else close(account, msisdn, answer.isFailure ? 'app_error' : 'completed');
         if (outcome === 'taken' && answer.tells !== null) {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type Bench, binta, createBench, createUssdNode } from './support/phone-bench.ts';
-import { breathe } from './support/turned-clock.ts';
+import { breathe, createSleep } from './support/turned-clock.ts';
 
 type Node = ReturnType<typeof createUssdNode>;
 
@@ -177,6 +177,24 @@ describe('a key', () => {
     expect(await node.key('1', { sessionId: 'newer' })).to.contain('1 Payer');
     expect(await node.key('1', { sessionId: 'dial-1' })).to.equal('nothing');
     expect(bench.purchases.confirmed).to.deep.equal([]);
+  });
+
+  it('that came before the price had left us is no yes to it (edge 30)', async () => {
+    const bench = createBench();
+    const other = createUssdNode(bench);
+    const slow = createUssdNode(bench);
+    const { asleep, wake } = createSleep();
+    slow.network.onWay = () => asleep;
+    await other.dial('*123*4567#');
+    await bench.placeOrder('4567');
+    const shown = slow.request({ text: '1' });
+    await bench.clock.turn(6_000);
+    expect(await other.send({ text: '1' })).to.contain('1 Payer');
+    expect(bench.purchases.confirmed).to.deep.equal([]);
+    wake();
+    await bench.clock.until(shown);
+    await bench.clock.turn(5_001);
+    expect(await other.send({ text: '1' })).to.match(/^END Payé/);
   });
 
   it('of a new session in mid-dialog is followed, once the price has been shown there', async () => {

@@ -103,13 +103,14 @@ describe('the network’s word on our reply', () => {
     });
   }
 
-  it('unknown leaves the dialog waiting, and lets the SMS tell the outcome', async () => {
+  it('unknown leaves the dialog waiting, shows a price once more, and lets the SMS tell the outcome', async () => {
     const bench = createBench();
     const node = createUssdNode(bench);
     node.network.outcome = 'unknown';
     await bench.placeOrder('4567');
     await node.dial('*123*4567#');
     bench.purchases.script.afterConfirm = { state: 'completed' };
+    expect(await node.key('1')).to.contain('1 Payer');
     expect(await node.key('1')).to.match(/^END Payé/);
     expect(bench.purchases.toldOf).to.deep.equal([]);
     expect(outcomes(bench)).to.deep.equal(['completed']);

@@ -189,13 +189,18 @@ export function createUssdNode(bench: Bench, of: { readonly settings?: Partial<U
   let listener: (request: UssdRequest) => Promise<void> = async () => undefined;
   let sequence = 0;
   const replies: UssdReply[] = [];
-  const network = { outcome: 'taken' as UssdOutcome };
+  const network = {
+    outcome: 'taken' as UssdOutcome,
+    /** What happens on the way to the wire. */
+    onWay: async (): Promise<void> => undefined,
+  };
   const account: UssdAccount = {
     name: 'operator',
     onUssd: (given) => {
       listener = given;
     },
     sendUssd: async (reply) => {
+      await network.onWay();
       replies.push(reply);
       return network.outcome;
     },
