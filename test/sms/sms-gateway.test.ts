@@ -1,47 +1,8 @@
 import { expect } from 'chai';
 import type { SmsMessage } from '../../src/smpp/inbound.ts';
-import { createSmsGateway } from '../../src/sms/sms-gateway.ts';
-import { awa, type Bench, binta, createBench, createSmsNetwork, smsSettings } from '../ussd/support/phone-bench.ts';
+import { awa, binta, createBench, smsSettings } from '../ussd/support/phone-bench.ts';
 import { breathe, createSleep } from '../ussd/support/turned-clock.ts';
-
-function createSmsNode(bench: Bench) {
-  const { board, ...deps } = bench;
-  const network = createSmsNetwork();
-  let codes = 381;
-  const gateway = createSmsGateway({
-    ...deps,
-    settings: smsSettings,
-    dialogs: board.dialogs,
-    orders: board.orders,
-    newCode: () => {
-      codes += 1;
-      return String(codes);
-    },
-  });
-  gateway.listen(network.account);
-  return {
-    ...network,
-    gateway,
-    /** What is sent back once everything without a long wait is done; `nothing` when that is so. */
-    text: async (text: string, of: Partial<SmsMessage> = {}): Promise<string> => {
-      const before = network.sent.length;
-      await bench.clock.until(network.receive({ text, ...of }));
-      await breathe();
-      return network.sent.length === before ? 'nothing' : (network.sent.at(-1)?.text ?? '');
-    },
-  };
-}
-type Node = ReturnType<typeof createSmsNode>;
-
-async function quoted(): Promise<{ bench: Bench; node: Node }> {
-  const bench = createBench();
-  const node = createSmsNode(bench);
-  await bench.placeOrder('4567', { waitMs: 180_000 });
-  expect(await node.text('4567')).to.contain('OUI 382');
-  return { bench, node };
-}
-const stateOf = async (bench: Bench): Promise<string | undefined> =>
-  (await bench.board.orders.look('machine-4567'))?.state;
+import { createSmsNode, quoted, stateOf } from './sms-node.ts';
 
 describe('buying by text', () => {
   it('goes from the number over the quote with its code to a purchase', async () => {
@@ -358,79 +319,5 @@ describe('a long text', () => {
     await bench.placeOrder('4567');
     await node.text('45', { ...part(1, '45'), damaged: true });
     expect(await node.text('67', part(2, '67'))).to.match(/^Envoyez le numéro/);
-  });
-});
-
-describe('an answer', () => {
-  it('that is refused for the time being goes out again', async () => {
-    const bench = createBench();
-    const node = createSmsNode(bench);
-    node.state.outcome = { kind: 'refused', status: 0x58, permanent: false };
-    await node.text('AIDE');
-    node.state.outcome = { kind: 'accepted', messageIds: [] };
-    await bench.clock.turn(5_000);
-    expect(node.sent.length).to.equal(2);
-    await bench.clock.turn(60_000);
-    expect(node.sent.length).to.equal(2);
-  });
-
-  it('that stood still on its way to the network, and is true no longer, is not sent', async () => {
-    const bench = createBench();
-    const node = createSmsNode(bench);
-    await bench.placeOrder('4567', { waitMs: 180_000 });
-    await node.text('4567');
-    const { asleep, wake } = createSleep();
-    node.state.onWay = () => asleep;
-    // As the account answers when `sendByMs` has passed.
-    node.state.outcome = { kind: 'refused', status: null, permanent: false };
-    await node.text('NON');
-    const lastMomentMs = node.sent.at(-1)?.sendByMs ?? 0;
-    expect(lastMomentMs - bench.clock.now()).to.be.within(1, 15_000);
-    node.state.outcome = { kind: 'accepted', messageIds: ['2'] };
-    await bench.clock.turn(20_000);
-    wake();
-    await breathe();
-    expect(node.sent.slice(-2).map(({ text }) => text)).to.deep.equal([
-      'Annulé. Aucun débit.',
-      'Service indisponible. Réessayez plus tard.',
-    ]);
-  });
-
-  it('that is refused again and again says in the end only what stays true', async () => {
-    const bench = createBench();
-    const node = createSmsNode(bench);
-    await bench.placeOrder('4567', { waitMs: 180_000 });
-    await node.text('4567');
-    node.state.outcome = { kind: 'refused', status: 0x58, permanent: false };
-    await node.text('NON');
-    await bench.clock.turn(5_000);
-    await bench.clock.turn(30_000);
-    const texts = node.sent.slice(-3).map(({ text }) => text);
-    expect(texts.slice(0, 2)).to.deep.equal(['Annulé. Aucun débit.', 'Annulé. Aucun débit.']);
-    expect(texts[2]).to.equal('Service indisponible. Réessayez plus tard.');
-  });
-
-  it('that was refused is not sent again once the sender has had another one, from whatever node', async () => {
-    const bench = createBench();
-    const node = createSmsNode(bench);
-    const other = createSmsNode(bench);
-    await bench.placeOrder('4567', { waitMs: 180_000 });
-    await node.text('4567');
-    node.state.outcome = { kind: 'refused', status: 0x58, permanent: false };
-    await node.text('OUI 000');
-    await other.text('4567');
-    node.state.outcome = { kind: 'accepted', messageIds: ['2'] };
-    await bench.clock.turn(5_000);
-    expect(node.sent.at(-1)?.text).to.match(/^Code faux, aucun débit/);
-    expect(node.sent.length).to.equal(2);
-  });
-
-  it('that got no answer is not sent again', async () => {
-    const bench = createBench();
-    const node = createSmsNode(bench);
-    node.state.outcome = { kind: 'unknown' };
-    await node.text('AIDE');
-    await bench.clock.turn(60_000);
-    expect(node.sent.length).to.equal(1);
   });
 });
