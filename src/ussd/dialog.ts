@@ -16,7 +16,7 @@ import { digest, writtenPrint } from './marks.ts';
 import { foldInput, nextStep } from './menu.ts';
 import { isPin, passPinOn } from './paying.ts';
 import { openDialog } from './redial.ts';
-import { guardedScreens, isOpen, pinScreens, renderInvalid, renderScreen, type Step } from './screens.ts';
+import { isGuarded, isOpen, pinScreens, renderInvalid, renderScreen, type Step } from './screens.ts';
 import { isCopy, isFirst, isFromElsewhere, isUnread, keptInput, markShown } from './stray-keys.ts';
 import { askBoard, type DialogDeps, type Next, show, type Turn } from './turn.ts';
 
@@ -206,6 +206,7 @@ async function overtaken(caller: Caller): Promise<Answer> {
  */
 async function follow(caller: Caller, number: number, record: DialogRecord, input: string): Promise<Answer> {
   const { deps, request, payer } = caller;
+  // Whatever this screen is, it may be the PIN that another one asked for.
   const lastInput = isPin(foldInput(input) ?? '') ? null : keptInput(record, input);
   const taken = await take(caller, number, { ...record, sessionId: request.sessionId, lastInput });
   if (taken === null) return overtaken(caller);
@@ -257,9 +258,8 @@ async function finish(turn: Turn, next: Next & { readonly isFailure?: boolean })
     screen: isOpen(next.screen) ? next.screen : null,
     text: next.isRepeat === true ? record.text : text,
   };
-  const isFailure = next.isFailure === true;
-  const isGuarded = guardedScreens.has(next.screen);
-  const answer = { kind: 'say', text, isEnd, tells: next.tells ?? null, isFailure, isGuarded } as const;
+  const said = { text, isEnd, isFailure: next.isFailure === true, isGuarded: isGuarded(next.screen) };
+  const answer = { kind: 'say', ...said, tells: next.tells ?? null } as const;
   // What has happened is still told; a key could not be taken, so an open screen would mislead.
   const unsaved = (): Answer => (isEnd ? { ...answer, turn: null } : failure(deps, after, record.isConfirmed));
   try {
@@ -350,8 +350,8 @@ async function save(
 
 function sayAgain(record: DialogRecord, turn: number): Answer {
   const isEnd = record.phase === 'closed';
-  const isGuarded = record.screen !== null && guardedScreens.has(record.screen);
-  return { kind: 'say', text: record.text, isEnd, turn, tells: null, isFailure: false, isGuarded };
+  const said = { text: record.text, isEnd, isFailure: false, isGuarded: isGuarded(record.screen) };
+  return { kind: 'say', ...said, turn, tells: null };
 }
 
 /** `wasConfirmed`: a yes was given before this turn, perhaps under a name that the record has left since. */

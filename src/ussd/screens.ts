@@ -96,8 +96,8 @@ export const keysOf: Readonly<Record<OpenScreen, Readonly<Record<string, Step>>>
   language: { '1': 'speak_french', '2': 'speak_english', '0': 'start' },
 };
 
-/** Screens on which a copy of the key that opened them must not count: it would pay, or try a PIN (edge 30). */
-export const guardedScreens: ReadonlySet<Screen> = new Set([
+/** Screens on which a key that was not meant for them must not count: it would pay, or try a PIN (edge 30). */
+const guardedScreens: ReadonlySet<Screen> = new Set([
   'quote',
   'already_paid',
   'resume',
@@ -108,6 +108,11 @@ export const guardedScreens: ReadonlySet<Screen> = new Set([
 
 /** Screens where a PIN is keyed. */
 export const pinScreens: ReadonlySet<Screen> = new Set(['ask_pin', 'wrong_pin']);
+
+/** True for a screen on which a key is about money. */
+export function isGuarded(screen: Screen | null): boolean {
+  return screen !== null && guardedScreens.has(screen);
+}
 
 /** True for a screen that waits for a key. */
 export function isOpen(screen: Screen): screen is OpenScreen {

@@ -7,7 +7,7 @@ import type { DialogRecord } from './dialog-record.ts';
 import { shownPrint, writtenPrint } from './marks.ts';
 import { foldInput } from './menu.ts';
 import { isPin } from './paying.ts';
-import { guardedScreens, pinScreens } from './screens.ts';
+import { isGuarded, pinScreens } from './screens.ts';
 import { askBoard, type DialogDeps } from './turn.ts';
 
 /** A key as it came in. `payer`: the pseudonym. */
@@ -26,7 +26,7 @@ export function keptInput({ screen }: DialogRecord, input: string): string {
  */
 export async function isCopy(pressed: Pressed, record: DialogRecord, number: number, input: string): Promise<boolean> {
   const { screen } = record;
-  if (screen === null || !guardedScreens.has(screen)) return false;
+  if (screen === null || !isGuarded(screen)) return false;
   const key = foldInput(input);
   const looksAlike =
     record.lastInput === null ? pinScreens.has(screen) && key !== null && isPin(key) : record.lastInput === key;
@@ -38,7 +38,7 @@ export async function isCopy(pressed: Pressed, record: DialogRecord, number: num
 
 /** True for a key out of a session in which the screen that it would answer for the payer's money was never shown. */
 export function isFromElsewhere(request: UssdRequest, { screen, sessionId }: DialogRecord): boolean {
-  if (screen === null || !guardedScreens.has(screen)) return false;
+  if (!isGuarded(screen)) return false;
   return request.sessionId !== null && sessionId !== null && request.sessionId !== sessionId;
 }
 
@@ -51,7 +51,7 @@ export async function isUnread(
   { screen }: DialogRecord,
   number: number,
 ): Promise<boolean> {
-  if (screen === null || !guardedScreens.has(screen)) return false;
+  if (!isGuarded(screen)) return false;
   return markShown(deps, request.account, payer, number);
 }
 

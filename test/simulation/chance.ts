@@ -21,7 +21,10 @@ export interface Dice {
   fork(): Dice;
 }
 
-/** Seeds that are neighbours must give streams that are not: the generator's first words hardly differ otherwise. */
+/**
+ * Seeds that are neighbours must give streams that are not: the generator's first words hardly differ otherwise. The last
+ * step of MurmurHash3, which maps no two seeds to one.
+ */
 function spread(seed: number): number {
   let word = seed | 0;
   word = Math.imul(word ^ (word >>> 16), 0x85_eb_ca_6b);

@@ -119,7 +119,8 @@ const named = z.object({ purchaseId: z.string(), machineNumber: z.string() });
 /** What a dialog's record, and a text's quote, say of an offer. */
 const dialogOffer = named.extend({ quoted: kept });
 const textOffer = named.extend(kept.shape);
-const said = z.object({ text: z.string() });
+/** What was answered; the rest is kept beside it. */
+const said = z.looseObject({ text: z.string() });
 
 function offerOf({ purchaseId, machineNumber }: z.infer<typeof named>, quote: z.infer<typeof kept>): Offer {
   const { orderSeq, item, productName, amountMinor, currency } = quote;
@@ -141,6 +142,8 @@ export function watchDialogs(notes: PhoneNotes): DialogWatch {
         return;
       }
       const isOwed = body.includes('"phase":"answering"');
+      // Most records are of turns that are taken: those are not read whole.
+      const answered = isOwed ? null : said.parse(JSON.parse(body));
       const isQuote = body.includes('"screen":"quote"');
       notes.offerHeld(payer, {
         purchaseId: id,
@@ -148,10 +151,10 @@ export function watchDialogs(notes: PhoneNotes): DialogWatch {
         isYes: isOwed && isQuote && body.includes('"lastInput":"1"'),
         // A turn that is taken, or a dial that is answered, which may have gone on under a new name.
         isNewTurn: isOwed || body.includes('"lastInput":""'),
-        text: isOwed ? null : said.parse(JSON.parse(body)).text,
+        text: answered?.text ?? null,
       });
-      if (!isOwed && isQuote) {
-        const record = dialogOffer.parse(JSON.parse(body));
+      if (answered !== null && isQuote) {
+        const record = dialogOffer.parse(answered);
         notes.quoted(payer, offerOf(record, record.quoted));
       }
     },
