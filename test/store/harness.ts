@@ -71,7 +71,10 @@ export async function memoryHarness(): Promise<HarnessMaker> {
             .map((s) => s.kind)
             .sort(),
         refundStates: async (id) =>
-          [...tables.refunds.values()].filter((r) => r.purchaseId === id).map((r) => `${r.n}:${r.state}`),
+          [...tables.refunds.values()]
+            .filter((r) => r.purchaseId === id)
+            .sort((one, other) => one.n - other.n)
+            .map((r) => `${r.n}:${r.state}`),
       };
     },
     close: async () => undefined,

@@ -84,6 +84,9 @@ const call = fc.oneof(
 type Call = typeof call extends fc.Arbitrary<infer Made> ? Made : never;
 type Step = { readonly node: 'one' | 'two'; readonly call: Call };
 
+/** Refunds are told in their order, whatever came first. */
+const secondRefundFirst = [2, 1].map((n): Step => ({ node: 'one', call: { call: 'refund', purchase: 0, n } }));
+
 /** A commit that PostgreSQL's own checks would take, from what the model holds. */
 function commitFor(now: Purchase, made: Extract<Call, { call: 'commit' }>): Commit {
   const row = (index: number): EffectRow =>
@@ -214,7 +217,7 @@ describe('the journal beside its model', () => {
           expect(await picture(postgres, purchase)).to.deep.equal(await picture(memory, purchase));
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 25, examples: [[secondRefundFirst]] },
     );
   });
 });
